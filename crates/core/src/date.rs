@@ -178,7 +178,9 @@ impl fmt::Display for DateTime {
         write!(f, "{:04}-{:02}-{:02}T{h:02}:{m:02}:{s:02}", d.year, d.month, d.day)?;
         match self.offset {
             0 => f.write_str("Z"),
-            o => write!(f, "{}{:02}:{:02}", if o < 0 { '-' } else { '+' }, o.unsigned_abs() / 60, o.unsigned_abs() % 60),
+            o => {
+                write!(f, "{}{:02}:{:02}", if o < 0 { '-' } else { '+' }, o.unsigned_abs() / 60, o.unsigned_abs() % 60)
+            }
         }
     }
 }
@@ -193,12 +195,21 @@ mod tests {
         for text in [" 1-Feb-2026 09:30:00 +0100", "31-Dec-1999 23:59:59 -0930", "29-Feb-2024 00:00:00 +0000"] {
             assert_eq!(DateTime::parse_imap(text.as_bytes()).unwrap().imap().to_string(), text);
         }
-        assert_eq!(DateTime::parse_imap(b"1-Feb-2026 09:30:00 +0100"), DateTime::parse_imap(b" 1-Feb-2026 09:30:00 +0100"));
+        assert_eq!(
+            DateTime::parse_imap(b"1-Feb-2026 09:30:00 +0100"),
+            DateTime::parse_imap(b" 1-Feb-2026 09:30:00 +0100")
+        );
     }
 
     #[test]
     fn impossible_dates_are_refused() {
-        for text in ["30-Feb-2026 00:00:00 +0000", " 1-Foo-2026 00:00:00 +0000", "", " 1-Feb-2026 24:00:00 +0000", " 1-Feb-2026 00:00:00 +9900"] {
+        for text in [
+            "30-Feb-2026 00:00:00 +0000",
+            " 1-Foo-2026 00:00:00 +0000",
+            "",
+            " 1-Feb-2026 24:00:00 +0000",
+            " 1-Feb-2026 00:00:00 +9900",
+        ] {
             assert_eq!(DateTime::parse_imap(text.as_bytes()), Err(InvalidDate), "{text}");
         }
     }

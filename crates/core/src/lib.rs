@@ -13,8 +13,8 @@ mod time;
 
 pub use address::{Address, AddressError};
 pub use date::{CivilDate, DateTime, InvalidDate};
-pub use flags::{Flag, Flags, Keyword, SystemFlags, KEYWORD_MAX};
+pub use flags::{Flag, Flags, KEYWORD_MAX, Keyword, SystemFlags};
 pub use ids::{AccountId, BlobHash, BlobId, EmailId, MailboxId, ModSeq, ThreadId, Uid, UidValidity};
 pub use role::Role;
-pub use size::{format_bytes, parse_bytes, InvalidSize};
+pub use size::{InvalidSize, format_bytes, parse_bytes};
 pub use time::{Clock, ManualClock, SystemClock};
