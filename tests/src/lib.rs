@@ -1,1 +1,38 @@
-//! To be filled.
+//! Support for the black-box suites: real peers, a real Sterna, and a wire-level client that shares no code with either.
+//!
+//! Used by the suites in the folders beside this one and by the runners of `bench/`. Everything here fails by panicking
+//! with a sentence that says what to do: in a test or a measurement a missing peer is a failure, never a skip.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a support call that cannot do its work is a failed test; there is nobody else to hand the error to"
+)]
+
+mod dovecot;
+mod maildir;
+pub mod malformed;
+mod mbsync;
+mod memory;
+mod offlineimap;
+pub mod peer;
+mod ports;
+mod process;
+mod python;
+mod snapshot;
+mod sterna;
+mod tap;
+pub mod wire;
+
+pub use dovecot::{Certificate, Dovecot, DovecotOptions, Storage, User};
+pub use maildir::MaildirTree;
+pub use mbsync::{Mbsync, MbsyncOptions, MbsyncReport};
+pub use memory::{Memory, tree_memory};
+pub use offlineimap::{OfflineImap, OfflineImapReport};
+pub use ports::Port;
+pub use process::{Outcome, Process, run};
+pub use python::{imaplib, python};
+pub use snapshot::{Folder, Ignore, Mailboxes, Message, snapshot};
+pub use sterna::{SternaConfig, SternaServer, sterna_binary};
+pub use tap::Tap;
+pub use wire::ImapWire;

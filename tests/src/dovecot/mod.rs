@@ -1,0 +1,237 @@
+//! A real Dovecot 2.3 on loopback with a configuration, a directory and users of its own: the old platform of the suites.
+
+mod config;
+mod tls;
+
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tempfile::TempDir;
+
+use crate::memory::{Memory, tree_memory};
+use crate::peer;
+use crate::ports::Port;
+use crate::process::{Outcome, Process, run};
+use crate::wire::ImapWire;
+
+pub use config::{DovecotOptions, Storage};
+pub use tls::Certificate;
+
+const START: Duration = Duration::from_secs(20);
+const DOVEADM: Duration = Duration::from_secs(900);
+
+/// A login and its password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The login, mostly an address.
+    pub login: String,
+    /// The password.
+    pub password: String,
+}
+
+/// A running Dovecot. Dropping it kills it and removes its directory.
+#[derive(Debug)]
+pub struct Dovecot {
+    // Dropped in this order: the server dies before its files and ports go.
+    process: Option<Process>,
+    options: DovecotOptions,
+    imap: Port,
+    imaps: Port,
+    pop3: Port,
+    next_delivery: u32,
+    directory: TempDir,
+}
+
+impl Dovecot {
+    /// The login of the master user, for `user*master`.
+    pub const MASTER: &str = "master";
+    /// The password of the master user.
+    pub const MASTER_PASSWORD: &str = "master secret";
+
+    /// Starts Dovecot with the default options: Maildir, separator `/`, no TLS.
+    #[track_caller]
+    pub fn start() -> Dovecot {
+        Dovecot::with(DovecotOptions::default())
+    }
+
+    /// Starts Dovecot with other options.
+    #[track_caller]
+    pub fn with(options: DovecotOptions) -> Dovecot {
+        peer::require("dovecot", "dovecot-imapd");
+        peer::require("doveadm", "dovecot-core");
+        if options.pop3 {
+            assert!(
+                Path::new("/usr/lib/dovecot/pop3-login").exists(),
+                "the peer Dovecot serves no POP3: `apt-get install --no-install-recommends dovecot-pop3d`"
+            );
+        }
+        let directory = tempfile::Builder::new().prefix("sterna-dovecot-").tempdir().expect("make a directory");
+        let mut dovecot = Dovecot {
+            process: None,
+            options,
+            imap: Port::free(),
+            imaps: Port::free(),
+            pop3: Port::free(),
+            next_delivery: 0,
+            directory,
+        };
+        dovecot.prepare();
+        dovecot.restart();
+        dovecot
+    }
+
+    fn prepare(&self) {
+        open_to_all(self.path());
+        for name in ["run", "state", "mail", "tls"] {
+            std::fs::create_dir(self.path().join(name)).unwrap();
+        }
+        config::give_to_mail(&self.path().join("mail"));
+        std::fs::write(self.path().join("users"), "").unwrap();
+        let master = format!("{}:{{PLAIN}}{}\n", Self::MASTER, Self::MASTER_PASSWORD);
+        std::fs::write(self.path().join("masters"), master).unwrap();
+        if let Some(certificate) = self.options.tls {
+            certificate.write(&self.path().join("tls"));
+        }
+        let text = self.options.render(self.path(), self.imap.number(), self.imaps.number(), self.pop3.number());
+        std::fs::write(self.configuration(), text).unwrap();
+    }
+
+    /// Stops the server if it runs and starts it again on the same ports and mail.
+    #[track_caller]
+    pub fn restart(&mut self) {
+        self.stop();
+        let dovecot = peer::require("dovecot", "dovecot-imapd");
+        let mut command = Command::new(dovecot);
+        command.arg("-F").arg("-c").arg(self.configuration()).env("TZ", &self.options.time_zone);
+        let mut process = Process::spawn(&mut command, &self.path().join("stdout"));
+        process.wait_for_port(self.imap.number(), START);
+        self.process = Some(process);
+    }
+
+    /// Stops the server; its mail and ports stay. A connection to it is refused until [`Dovecot::restart`].
+    pub fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.terminate(START);
+            // Its children may hold the listening sockets for a moment longer.
+            let deadline = Instant::now() + START;
+            while TcpStream::connect((Ipv4Addr::LOCALHOST, self.imap.number())).is_ok() && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+    }
+
+    /// The port of plain IMAP (and STARTTLS, if TLS is on) on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.imap.number()
+    }
+
+    /// The port of IMAP over implicit TLS.
+    pub fn tls_port(&self) -> u16 {
+        self.imaps.number()
+    }
+
+    /// The port of POP3.
+    pub fn pop3_port(&self) -> u16 {
+        self.pop3.number()
+    }
+
+    /// The certificate of the authority that signed the server's, in PEM.
+    pub fn ca_file(&self) -> PathBuf {
+        self.path().join("tls/ca.pem")
+    }
+
+    /// The directory of the server: configuration, logs, mail.
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Its configuration file.
+    pub fn configuration(&self) -> PathBuf {
+        self.path().join("dovecot.conf")
+    }
+
+    /// The home directory of a user, which holds the mail.
+    pub fn home(&self, login: &str) -> PathBuf {
+        self.path().join("mail").join(login)
+    }
+
+    /// What the server wrote to its log so far.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(self.path().join("log")).unwrap_or_default()).into_owned()
+    }
+
+    /// Creates a user; works while the server runs.
+    pub fn user(&mut self, login: &str, password: &str) -> User {
+        assert!(!login.contains([':', '/', '\n']) && !password.contains([':', '\n']), "not possible in a passwd-file");
+        let file = self.path().join("users");
+        let mut text = std::fs::read_to_string(&file).unwrap();
+        text.push_str(&format!("{login}:{{PLAIN}}{password}\n"));
+        std::fs::write(&file, text).unwrap();
+        User { login: login.to_owned(), password: password.to_owned() }
+    }
+
+    /// A session that is logged in.
+    #[track_caller]
+    pub fn login(&self, user: &User) -> ImapWire {
+        ImapWire::login(self.port(), &user.login, &user.password)
+    }
+
+    /// Lays a message into a user's INBOX as a file, as a delivery agent would; it is there with the next look.
+    ///
+    /// # Panics
+    /// If the storage is not a Maildir.
+    pub fn deliver(&mut self, login: &str, message: &[u8]) {
+        assert!(
+            matches!(self.options.storage, Storage::Maildir | Storage::MaildirFs),
+            "files can only be delivered into a Maildir"
+        );
+        let maildir = self.home(login).join("Maildir");
+        for name in ["cur", "new", "tmp"] {
+            std::fs::create_dir_all(maildir.join(name)).unwrap();
+        }
+        self.next_delivery += 1;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let name = format!("{now}.d{}.test", self.next_delivery);
+        let (tmp, new) = (maildir.join("tmp").join(&name), maildir.join("new").join(&name));
+        std::fs::write(&tmp, message).unwrap();
+        config::give_to_mail(&self.home(login));
+        std::fs::rename(tmp, new).unwrap();
+    }
+
+    /// Runs `doveadm` with this server's configuration, to the end.
+    #[track_caller]
+    pub fn doveadm(&self, arguments: &[&str]) -> Outcome {
+        let mut command = Command::new(peer::require("doveadm", "dovecot-core"));
+        run(command.arg("-c").arg(self.configuration()).args(arguments), b"", DOVEADM)
+    }
+
+    /// Hands the files below a user's home to the server's mail user, after a test has written some.
+    pub fn take_over_files(&self, login: &str) {
+        config::give_to_mail(&self.home(login));
+    }
+
+    /// The memory of the server with all its processes.
+    pub fn memory(&self) -> Memory {
+        tree_memory(self.process.as_ref().expect("a running server").pid())
+    }
+
+    /// The process of the master, to freeze or kill it.
+    pub fn process(&mut self) -> &mut Process {
+        self.process.as_mut().expect("a running server")
+    }
+
+    /// The version, as in `2.3.19.1`.
+    pub fn version() -> String {
+        let dovecot = peer::require("dovecot", "dovecot-imapd");
+        let outcome = run(Command::new(dovecot).arg("--version"), b"", START).success();
+        outcome.stdout.split_whitespace().next().unwrap_or_default().to_owned()
+    }
+}
+
+/// Temporary directories are made for their owner only; the server's other users must pass.
+fn open_to_all(directory: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
