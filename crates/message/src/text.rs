@@ -29,7 +29,7 @@ pub(crate) fn guess_text(bytes: &[u8]) -> Cow<'_, str> {
 /// like an unknown one.
 fn decode_charset<'a>(bytes: &'a [u8], label: Option<&[u8]>) -> Cow<'a, str> {
     let ascii = |l: &[u8]| [&b"us-ascii"[..], b"ascii"].iter().any(|a| a.eq_ignore_ascii_case(l));
-    match label.filter(|l| !ascii(l)).and_then(Charset::for_label) {
+    match label.filter(|l| !ascii(l)).and_then(Charset::for_label_no_replacement) {
         Some(charset) => charset.decode_with_bom_removal(bytes).0,
         None => guess_text(bytes),
     }

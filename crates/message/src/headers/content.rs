@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memmem};
 
-use super::params::{encode_params, parse_params, quoted, skip_cfws, token};
+use super::params::{Params, encode_params, quoted, skip_cfws, token};
 use super::{fields, unfold};
 use crate::envelope::EnvelopeFields;
 use crate::limits::MAX_BOUNDARY;
@@ -165,14 +165,12 @@ impl<'h> MediaType<'h> {
         put_slice(out, &params);
     }
 
-    fn param(&self, wanted: &[u8]) -> Option<Vec<u8>> {
-        let mut found = None;
-        parse_params(&self.params, |name, value| {
-            if found.is_none() && name.eq_ignore_ascii_case(wanted) {
-                found = Some(value.into_owned());
-            }
-        });
-        found
+    /// A parameter the scanner itself needs, RFC 2231 pieces joined.
+    fn param(&self, name: &[u8]) -> Option<Vec<u8>> {
+        let mut encoded = Vec::new();
+        encode_params(&self.params, &mut encoded);
+        let params = Params(&encoded);
+        params.get(name).map(<[u8]>::to_vec).or_else(|| params.joined(name).map(|(_, bytes)| bytes))
     }
 
     /// The boundary parameter of a multipart, if it can be looked for.

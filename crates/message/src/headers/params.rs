@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use encoding_rs::Encoding;
 
 use super::words::decode_header;
+use crate::text::guess_text;
 use crate::wire::{Reader, put_slice};
 
 /// Parameters kept of one field.
@@ -145,49 +146,48 @@ impl<'a> Params<'a> {
     /// The value for people: RFC 2231 continuations joined and charsets decoded; else RFC 2047 words, which RFC 2231
     /// forbids here and everybody sends; else plain bytes.
     pub fn decoded(&self, name: &[u8]) -> Option<String> {
-        self.extended(name).or_else(|| self.get(name).map(decode_header))
-    }
-
-    /// RFC 2231 §3 and §4: `name*`, or `name*0`, `name*1*`, … in the order of their numbers.
-    fn extended(&self, name: &[u8]) -> Option<String> {
-        let mut pieces: Vec<(u32, bool, &[u8])> = Vec::new();
-        for (n, value) in self.iter() {
-            let Some((head, tail)) = n.split_at_checked(name.len()) else { continue };
-            if !head.eq_ignore_ascii_case(name) || tail.first() != Some(&b'*') {
-                continue;
-            }
-            let number = &tail[1..];
-            let encoded = number.is_empty() || number.ends_with(b"*");
-            let number = number.strip_suffix(b"*").unwrap_or(number);
-            let index = match std::str::from_utf8(number) {
-                Ok("") => 0,
-                Ok(digits) => match digits.parse() {
-                    Ok(i) => i,
-                    Err(_) => continue,
-                },
-                Err(_) => continue,
-            };
-            pieces.push((index, encoded, value));
-        }
-        pieces.sort_by_key(|p| p.0);
-        let first = pieces.first()?;
-        let mut charset: &[u8] = b"";
-        let mut bytes = Vec::new();
-        for (i, (_, encoded, value)) in pieces.iter().enumerate() {
-            let mut value = *value;
-            if i == 0 && first.1 {
-                let mut quotes = value.splitn(3, |b| *b == b'\'');
-                if let (Some(c), Some(_), Some(text)) = (quotes.next(), quotes.next(), quotes.next()) {
-                    charset = c;
-                    value = text;
-                }
-            }
-            if *encoded { percent_decode(value, &mut bytes) } else { bytes.extend_from_slice(value) }
-        }
+        let Some((charset, bytes)) = self.joined(name) else { return self.get(name).map(decode_header) };
         Some(match Encoding::for_label(charset) {
             Some(e) => e.decode_without_bom_handling(&bytes).0.into_owned(),
-            None => crate::text::guess_text(&bytes).into_owned(),
+            None => guess_text(&bytes).into_owned(),
         })
+    }
+
+    /// RFC 2231 §3 and §4: `name*`, or `name*0`, `name*1*`, … in the order of their numbers: charset label and bytes.
+    pub(crate) fn joined(&self, name: &[u8]) -> Option<(&'a [u8], Vec<u8>)> {
+        let mut pieces: Vec<Piece<'_>> = self.iter().filter_map(|(n, value)| Piece::of(name, n, value)).collect();
+        pieces.sort_by_key(|p| p.index);
+        let first = pieces.first_mut()?;
+        let mut charset: &[u8] = b"";
+        if first.encoded {
+            let mut quotes = first.value.splitn(3, |b| *b == b'\'');
+            if let (Some(label), Some(_language), Some(text)) = (quotes.next(), quotes.next(), quotes.next()) {
+                (charset, first.value) = (label, text);
+            }
+        }
+        let mut bytes = Vec::new();
+        for piece in &pieces {
+            if piece.encoded { percent_decode(piece.value, &mut bytes) } else { bytes.extend_from_slice(piece.value) }
+        }
+        Some((charset, bytes))
+    }
+}
+
+/// One of the parameters that together are a long or non-ASCII one.
+struct Piece<'a> {
+    index: u32,
+    encoded: bool,
+    value: &'a [u8],
+}
+
+impl<'a> Piece<'a> {
+    /// Reads `name*`, `name*2` or `name*2*`; none if this parameter is another one.
+    fn of(wanted: &[u8], name: &'a [u8], value: &'a [u8]) -> Option<Piece<'a>> {
+        let (head, tail) = name.split_at_checked(wanted.len())?;
+        let number = tail.strip_prefix(b"*").filter(|_| head.eq_ignore_ascii_case(wanted))?;
+        let digits = number.strip_suffix(b"*").unwrap_or(number);
+        let index = if number.is_empty() { 0 } else { std::str::from_utf8(digits).ok()?.parse().ok()? };
+        Some(Piece { index, encoded: number.is_empty() || digits.len() < number.len(), value })
     }
 }
 
