@@ -1,4 +1,5 @@
-//! The envelope of a message (RFC 9051 §7.5.2): collected from a header by the scanner, read back without a copy by FETCH, SORT and THREAD.
+//! The envelope of a message (RFC 9051 §7.5.2): collected from a header by the scanner, read back without a copy by
+//! FETCH, SORT and THREAD.
 
 use std::borrow::Cow;
 
@@ -20,7 +21,8 @@ enum List {
 
 const LISTS: [List; 6] = [List::From, List::Sender, List::ReplyTo, List::To, List::Cc, List::Bcc];
 
-/// Raw values of the fields that make an envelope. Of a single field the first counts; address lists of one name are joined.
+/// Raw values of the fields that make an envelope. Of a single field the first counts; address lists of one name are
+/// joined.
 #[derive(Default)]
 pub(crate) struct EnvelopeFields<'h> {
     pub(crate) date: Option<&'h [u8]>,
@@ -82,8 +84,8 @@ impl<'h> EnvelopeFields<'h> {
     }
 }
 
-/// An envelope, read from the stored structure. Texts are the raw bytes of the header, unfolded; they may be 8-bit, may hold encoded words
-/// and, in broken mail, NUL or bare CR.
+/// An envelope, read from the stored structure. Texts are the raw bytes of the header, unfolded; they may be 8-bit, may
+/// hold encoded words and, in broken mail, NUL or bare CR.
 #[derive(Clone, Copy, Debug)]
 pub struct Envelope<'a> {
     date: Option<&'a [u8]>,
@@ -227,8 +229,8 @@ impl<'a> Addresses<'a> {
         })
     }
 
-    /// SORT FROM, TO and CC (RFC 5256 §3): the mailbox of the first entry (a group's name if that comes first), empty if there is none.
-    /// Case and charset are the collation's affair.
+    /// SORT FROM, TO and CC (RFC 5256 §3): the mailbox of the first entry (a group's name if that comes first), empty
+    /// if there is none. Case and charset are the collation's affair.
     pub fn sort_key(&self) -> &'a [u8] {
         match self.iter().next() {
             Some(Address::Mailbox { mailbox, .. }) => mailbox,

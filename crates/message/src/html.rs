@@ -3,6 +3,8 @@
 
 use memchr::{memchr, memmem};
 
+use crate::headers::params::quoted;
+
 /// Elements whose content is no text.
 const HIDDEN: [&str; 5] = ["script", "style", "title", "template", "noscript"];
 
@@ -12,7 +14,8 @@ const INLINE: [&str; 22] = [
     "span", "strong", "sub", "sup", "tt", "u",
 ];
 
-/// The text of the HTML, tags replaced by line breaks where they break lines, entities decoded. Stops after `limit` bytes of text.
+/// The text of the HTML, tags replaced by line breaks where they break lines, entities decoded. Stops after `limit`
+/// bytes of text.
 pub(crate) fn html_to_text(html: &str, limit: usize) -> String {
     let mut out = String::with_capacity(html.len().min(limit) / 2);
     let mut quotes = true;
@@ -96,6 +99,22 @@ fn after_hidden<'a>(s: &'a str, name: &str) -> &'a str {
         }
     }
     ""
+}
+
+/// The charset that HTML declares in its first kilobyte (`<meta charset=…>`), for parts whose header says none.
+pub(crate) fn declared_charset(body: &[u8]) -> Option<Vec<u8>> {
+    let head = body[..body.len().min(1024)].to_ascii_lowercase();
+    let at = memmem::find(&head, b"charset=")? + 8;
+    let rest = head[at..].trim_ascii_start();
+    let value = match rest.strip_prefix(b"\"") {
+        Some(rest) => quoted(rest).0.into_owned(),
+        None => {
+            let end =
+                rest.iter().position(|b| !b.is_ascii_alphanumeric() && !b"-_.:".contains(b)).unwrap_or(rest.len());
+            rest[..end].to_vec()
+        }
+    };
+    (memchr(b'<', &value).is_none()).then_some(value)
 }
 
 fn cut(mut text: String, limit: usize) -> String {
@@ -265,6 +284,14 @@ mod tests {
         assert_eq!(text("<!-- x > --><td>1</td><td>2</td> 3 < 4 &unknown; &"), "1 2 3 < 4 &unknown; &");
         assert_eq!(text("<a href='x>y'>link</a> <script>if (a</b) </scripty>x"), "link x");
         assert_eq!(text("<a href=\"open>text</a>"), "text");
+    }
+
+    #[test]
+    fn charset_declared_in_the_document() {
+        assert_eq!(declared_charset(b"<META charset=\"ISO-8859-1\">").as_deref(), Some(&b"iso-8859-1"[..]));
+        let old = b"<meta http-equiv=Content-Type content=\"text/html; charset=utf-8\">";
+        assert_eq!(declared_charset(old).as_deref(), Some(&b"utf-8"[..]));
+        assert_eq!(declared_charset(b"<p>no</p>"), None);
     }
 
     proptest! {

@@ -1,8 +1,9 @@
 //! MIME: parse once at arrival into the stored structure.
 //!
-//! A message is scanned once, as a stream, by [`Scanner`]; the [`Structure`] it gives is stored beside the message and read back without a
-//! copy through [`StructureRef`] by IMAP FETCH, SEARCH, SORT and THREAD, by JMAP and by everything else that asks about a message. Any byte
-//! sequence is a message: nothing here fails on one, changes one, or takes memory in proportion to one ([`limits`]).
+//! A message is scanned once, as a stream, by [`Scanner`]; the [`Structure`] it gives is stored beside the message and
+//! read back without a copy through [`StructureRef`] by IMAP FETCH, SEARCH, SORT and THREAD, by JMAP and by everything
+//! else that asks about a message. Any byte sequence is a message: nothing here fails on one, changes one, or takes
+//! memory in proportion to one ([`limits`]).
 
 pub mod body;
 mod envelope;

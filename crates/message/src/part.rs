@@ -12,10 +12,11 @@ pub(crate) const MULTIPART: u8 = 1;
 pub(crate) const MESSAGE: u8 = 2;
 pub(crate) const ENVELOPE: u8 = 4;
 
-/// A part of the tree. The root is the message itself; the only child of a `message/rfc822` part is the embedded message.
+/// A part of the tree. The root is the message itself; the only child of a `message/rfc822` part is the embedded
+/// message.
 ///
-/// A multipart has at least one child and a message part exactly one; what cannot be so (no boundary, limits reached) is stored as a
-/// leaf, so that every part can be written in IMAP's grammar.
+/// A multipart has at least one child and a message part exactly one; what cannot be so (no boundary, limits reached)
+/// is stored as a leaf, so that every part can be written in IMAP's grammar.
 #[derive(Clone, Copy, Debug)]
 pub struct PartRef<'a> {
     kind: u8,
@@ -40,7 +41,8 @@ pub struct PartRef<'a> {
 }
 
 impl<'a> PartRef<'a> {
-    /// Reads a part and what belongs to it; offsets are forced into `bounds`, so that corrupt ones cannot leave the parent.
+    /// Reads a part and what belongs to it; offsets are forced into `bounds`, so that corrupt ones cannot leave the
+    /// parent.
     pub(crate) fn read(r: &mut Reader<'a>, bounds: Range<u64>, depth: usize) -> (PartRef<'a>, bool) {
         let mut r = Reader::new(r.slice());
         let kind = r.byte();
@@ -168,7 +170,8 @@ impl<'a> PartRef<'a> {
         self.subtype == b"html"
     }
 
-    /// The header of the part with its empty line, as a range of the message: MIME (RFC 9051 §6.4.5.1), or HEADER for a message.
+    /// The header of the part with its empty line, as a range of the message: MIME (RFC 9051 §6.4.5.1), or HEADER for a
+    /// message.
     pub fn header_range(&self) -> Range<u64> {
         self.header_start..self.body_start
     }
@@ -213,13 +216,14 @@ impl<'a> PartRef<'a> {
         self.envelope.map(Envelope::read)
     }
 
-    /// The file name for people: `filename` of the disposition, else `name` of the type, decoded (RFC 2231, RFC 2047). It comes from
-    /// the message: it may hold separators, dots and control characters.
+    /// The file name for people: `filename` of the disposition, else `name` of the type, decoded (RFC 2231, RFC 2047).
+    /// It comes from the message: it may hold separators, dots and control characters.
     pub fn file_name(&self) -> Option<String> {
         Params(self.disposition_params).decoded(b"filename").or_else(|| self.params().decoded(b"name"))
     }
 
-    /// Whether a person would call it an attachment: it says so, or it is neither text to read, nor an image that HTML shows, nor a signature.
+    /// Whether a person would call it an attachment: it says so, or it is neither text to read, nor an image that HTML
+    /// shows, nor a signature.
     pub fn is_attachment(&self) -> bool {
         if self.is_multipart() {
             return false;

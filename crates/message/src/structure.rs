@@ -1,5 +1,5 @@
-//! The stored structure of a message: written once at arrival by the [`Scanner`](crate::Scanner), kept beside the message, and read without
-//! a copy by everything that answers questions about it.
+//! The stored structure of a message: written once at arrival by the [`Scanner`](crate::Scanner), kept beside the
+//! message, and read without a copy by everything that answers questions about it.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -159,7 +159,8 @@ impl<'a> StructureRef<'a> {
 
     /// The part of an IMAP section number (RFC 9051 §6.4.5.1); the empty number is the message.
     ///
-    /// "1" of a message that is no multipart is its body; numbers go on inside an embedded message as if it stood alone.
+    /// "1" of a message that is no multipart is its body; numbers go on inside an embedded message as if it stood
+    /// alone.
     pub fn part(&self, number: &[u32]) -> Option<PartRef<'a>> {
         let mut part = self.root;
         let mut message = true;
@@ -225,8 +226,8 @@ impl<'a> StructureRef<'a> {
         base_subject(&decode_header(self.envelope().subject().unwrap_or_default()))
     }
 
-    /// Hashes (FNV-1a, 64 bits, the same in every version) of the normalised identifiers that tie messages into threads: Message-ID first if there is
-    /// one, then In-Reply-To and References. No hash comes twice.
+    /// Hashes (FNV-1a, 64 bits, the same in every version) of the normalised identifiers that tie messages into
+    /// threads: Message-ID first if there is one, then In-Reply-To and References. No hash comes twice.
     pub fn thread_keys(&self) -> Vec<u64> {
         let envelope = self.envelope();
         let own = envelope.message_id_normal().map(|id| fnv1a(&id));

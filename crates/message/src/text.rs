@@ -7,9 +7,8 @@ use std::ops::Range;
 use encoding_rs::{Encoding as Charset, WINDOWS_1252};
 
 use crate::body::{self, decode_body};
-use crate::headers::content::html_charset;
 use crate::headers::{decode_header, fields};
-use crate::html::html_to_text;
+use crate::html::{declared_charset, html_to_text};
 use crate::part::PartRef;
 use crate::structure::StructureRef;
 
@@ -25,8 +24,8 @@ pub(crate) fn guess_text(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Decodes by the charset of a label. US-ASCII says nothing (it is the default that programs forget to change), so it is guessed
-/// like an unknown one.
+/// Decodes by the charset of a label. US-ASCII says nothing (it is the default that programs forget to change), so it
+/// is guessed like an unknown one.
 fn decode_charset<'a>(bytes: &'a [u8], label: Option<&[u8]>) -> Cow<'a, str> {
     let ascii = |l: &[u8]| [&b"us-ascii"[..], b"ascii"].iter().any(|a| a.eq_ignore_ascii_case(l));
     match label.filter(|l| !ascii(l)).and_then(Charset::for_label_no_replacement) {
@@ -37,7 +36,8 @@ fn decode_charset<'a>(bytes: &'a [u8], label: Option<&[u8]>) -> Cow<'a, str> {
 
 /// The text of a text part from its raw body: transfer encoding, charset, and for HTML its tags, undone.
 ///
-/// Empty for parts that are not text and for unknown transfer encodings. The body may be cut short: a broken end is no error.
+/// Empty for parts that are not text and for unknown transfer encodings. The body may be cut short: a broken end is no
+/// error.
 pub fn text_of(part: &PartRef<'_>, raw_body: &[u8]) -> String {
     text_limited(part, raw_body, usize::MAX)
 }
@@ -63,7 +63,7 @@ pub(crate) fn decode_text(
         text.truncate(text.floor_char_boundary(limit));
         return text;
     }
-    let declared = if charset.is_none() { html_charset(&bytes) } else { None };
+    let declared = if charset.is_none() { declared_charset(&bytes) } else { None };
     html_to_text(&decode_charset(&bytes, charset.or(declared.as_deref())), limit)
 }
 

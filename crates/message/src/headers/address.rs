@@ -1,4 +1,5 @@
-//! Address lists (RFC 5322 §3.4, obsolete forms of §4.4) as ENVELOPE sends them (RFC 9051 §7.5.2), read leniently in one pass.
+//! Address lists (RFC 5322 §3.4, obsolete forms of §4.4) as ENVELOPE sends them (RFC 9051 §7.5.2), read leniently in
+//! one pass.
 //!
 //! Quotes and backslashes are removed, encoded words stay as they are, whatever cannot be an address becomes a mailbox
 //! without a host: no byte of text is a reason to lose a recipient.

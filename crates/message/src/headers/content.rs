@@ -3,9 +3,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memmem};
-
-use super::params::{Params, encode_params, quoted, skip_cfws, token};
+use super::params::{Params, encode_params, skip_cfws, token};
 use super::{fields, unfold};
 use crate::envelope::EnvelopeFields;
 use crate::limits::MAX_BOUNDARY;
@@ -80,7 +78,8 @@ impl<'h> ContentFields<'h> {
         let mut list = Vec::new();
         match value(self.disposition) {
             Some(v) => {
-                // "Content-Disposition: ; filename=x" lacks its type: RFC 2183 §2.8 says to treat an unknown one as attachment.
+                // "Content-Disposition: ; filename=x" lacks its type: RFC 2183 §2.8 says to treat an unknown one as
+                // attachment.
                 let (kind, rest) = token(skip_cfws(&v));
                 put_opt(out, Some(&lower(if kind.is_empty() { b"attachment" } else { kind })));
                 encode_params(rest, &mut list);
@@ -198,20 +197,4 @@ pub(crate) fn encode_type(kind: &[u8], subtype: &[u8], charset: bool, out: &mut 
     } else {
         put_varint(out, 0);
     }
-}
-
-/// The charset that HTML declares in its first kilobyte (`<meta charset=…>`), for parts whose header says none.
-pub(crate) fn html_charset(body: &[u8]) -> Option<Vec<u8>> {
-    let head = body[..body.len().min(1024)].to_ascii_lowercase();
-    let at = memmem::find(&head, b"charset=")? + 8;
-    let rest = head[at..].trim_ascii_start();
-    let value = match rest.strip_prefix(b"\"") {
-        Some(rest) => quoted(rest).0.into_owned(),
-        None => {
-            let end =
-                rest.iter().position(|b| !b.is_ascii_alphanumeric() && !b"-_.:".contains(b)).unwrap_or(rest.len());
-            rest[..end].to_vec()
-        }
-    };
-    (memchr(b'<', &value).is_none()).then_some(value)
 }

@@ -24,7 +24,8 @@ pub use words::decode_header;
 /// One header field as it stands in its block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field<'a> {
-    /// The name without the colon and without blanks before it (RFC 5322 §4.5 allows them); empty for a line that has no colon.
+    /// The name without the colon and without blanks before it (RFC 5322 §4.5 allows them); empty for a line that has
+    /// no colon.
     pub name: &'a [u8],
     /// What follows the colon, folds included, without the end of the last line.
     pub value: &'a [u8],
@@ -46,7 +47,8 @@ impl<'a> Field<'a> {
 
 /// The fields of a header block, up to its empty line or the end of the bytes.
 ///
-/// Every byte before the empty line lies in exactly one field's range: a line without a colon is a field without a name.
+/// Every byte before the empty line lies in exactly one field's range: a line without a colon is a field without a
+/// name.
 pub fn fields(block: &[u8]) -> Fields<'_> {
     Fields { block, at: 0 }
 }

@@ -6,8 +6,8 @@ use memchr::{memchr, memchr2};
 
 /// The identifiers of a Message-ID, In-Reply-To or References value, without angle brackets, in their order.
 ///
-/// Text outside brackets (phrases, RFC 5322 §4.5.4) is skipped; quotes and backslashes of a quoted left side are removed,
-/// and blanks dropped, so that two spellings of one identifier are equal. A value without any bracket is one
+/// Text outside brackets (phrases, RFC 5322 §4.5.4) is skipped; quotes and backslashes of a quoted left side are
+/// removed, and blanks dropped, so that two spellings of one identifier are equal. A value without any bracket is one
 /// identifier if it is one word with an `@`: such Message-IDs exist.
 pub fn message_ids(value: &[u8]) -> impl Iterator<Item = Cow<'_, [u8]>> {
     let mut rest = value;

@@ -88,7 +88,8 @@ pub(crate) fn parse_params<'a>(mut s: &'a [u8], mut each: impl FnMut(&'a [u8], C
                 each(name, value);
                 s = after_semicolon(rest);
             } else {
-                // File names with blanks but without quotes are common: the value goes on to the semicolon or a comment.
+                // File names with blanks but without quotes are common: the value goes on to the semicolon or a
+                // comment.
                 let end = (0..rest.len())
                     .find(|&i| rest[i] == b';' || (rest[i] == b'(' && i > 0 && rest[i - 1].is_ascii_whitespace()))
                     .unwrap_or(rest.len());

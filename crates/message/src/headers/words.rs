@@ -13,8 +13,9 @@ const MAX_LABEL: usize = 80;
 
 /// The text of a field value: unfolded, encoded words decoded, raw bytes read as UTF-8 or else as Windows-1252.
 ///
-/// White space between two encoded words is dropped (RFC 2047 §6.2); two neighbours of one charset are joined before decoding, because
-/// many programs split a character between them. What looks like an encoded word but is none stays as it is.
+/// White space between two encoded words is dropped (RFC 2047 §6.2); two neighbours of one charset are joined before
+/// decoding, because many programs split a character between them. What looks like an encoded word but is none stays as
+/// it is.
 pub fn decode_header(value: &[u8]) -> String {
     let value = unfold(value);
     let mut rest: &[u8] = &value;
@@ -132,7 +133,8 @@ fn decode_q(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Length of an encoded word without blanks at the start of the bytes, so that no separator inside it is taken for syntax.
+/// Length of an encoded word without blanks at the start of the bytes, so that no separator inside it is taken for
+/// syntax.
 pub(crate) fn encoded_word_len(s: &[u8]) -> Option<usize> {
     let limit = &s[..s.len().min(1_000)];
     let body = limit.strip_prefix(b"=?")?;

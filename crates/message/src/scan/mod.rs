@@ -1,8 +1,8 @@
 //! The one pass over a message: a push parser that takes the bytes as they arrive and ends with the [`Structure`].
 //!
 //! Delivery, APPEND and the mover call it once per message. It never fails, never changes a byte, holds one header
-//! block and at most one line's beginning, and gives the same result however the bytes are cut into chunks. Lines end with LF; the CR before
-//! it belongs to the end. In bodies only lines that begin with "--" are looked at.
+//! block and at most one line's beginning, and gives the same result however the bytes are cut into chunks. Lines end
+//! with LF; the CR before it belongs to the end. In bodies only lines that begin with "--" are looked at.
 
 mod preview;
 mod tree;
@@ -149,7 +149,8 @@ impl Scanner {
         }
     }
 
-    /// Looks whether the line is a boundary, if it can be one. Gives back how many bytes that took, or none if they are ordinary.
+    /// Looks whether the line is a boundary, if it can be one. Gives back how many bytes that took, or none if they are
+    /// ordinary.
     fn candidate(&mut self, rest: &[u8]) -> Option<usize> {
         if self.boundaries == 0 || !matches!(self.mode, Mode::Header | Mode::Body) {
             return None;
@@ -220,7 +221,8 @@ impl Scanner {
         }
     }
 
-    /// Ends all frames from this one inward. A part that began after `end` ends where it began, and what holds it with it.
+    /// Ends all frames from this one inward. A part that began after `end` ends where it began, and what holds it with
+    /// it.
     fn close_frames(&mut self, from: usize, end: u64, lines: u64) {
         self.preview.end();
         let mut end = end;

@@ -76,7 +76,8 @@ impl Tree {
         part == 0 || self.nodes[self.nodes[part].parent].kind & MESSAGE != 0
     }
 
-    /// Describes a part from its header block and says what its body is. `in_digest`: RFC 2046 §5.1.5 changes the default type.
+    /// Describes a part from its header block and says what its body is. `in_digest`: RFC 2046 §5.1.5 changes the
+    /// default type.
     pub(super) fn describe(&mut self, part: usize, header: &[u8], body_start: u64, in_digest: bool) -> (Content, bool) {
         let message = self.is_message_root(part);
         let mut envelope = EnvelopeFields::default();

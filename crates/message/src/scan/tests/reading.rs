@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::{NESTED, cut, parse, scan};
 use crate::headers::msgid::fnv1a;
-use crate::{Address, SearchScope, Section, search_text};
+use crate::{Address, SearchScope, Section, UnknownEncoding, search_text, text_of};
 
 #[test]
 fn section_numbers_and_ranges_of_rfc9051_6_4_5_1() {
@@ -105,6 +105,58 @@ fn long_boundary_may_come_in_pieces_of_rfc2231() {
     let raw = b"Content-Type: multipart/mixed; boundary*0=ab; boundary*1=cd\r\n\r\n--abcd\r\n\r\nx\r\n--abcd--";
     let s = scan(raw);
     assert_eq!(cut(raw, s.view().section(&[1], Section::Content).unwrap()), b"x");
+}
+
+#[test]
+fn attachments_are_what_people_call_so() {
+    for (header, want) in [
+        ("Content-Type: text/plain", false),
+        ("Content-Type: text/plain; name*=utf-8''a.txt", true),
+        ("Content-Disposition: attachment", true),
+        ("Content-Type: application/pdf", true),
+        ("Content-Type: application/pgp-signature; name=signature.asc", false),
+        ("Content-Type: image/png\nContent-ID: <logo@x>\nContent-Disposition: inline", false),
+        ("Content-Type: image/png\nContent-Disposition: inline; filename=a.png", true),
+        ("Content-Type: message/rfc822", true),
+    ] {
+        let raw = format!("Content-Type: multipart/mixed; boundary=b\n\n--b\n{header}\n\nx\n--b--\n");
+        assert_eq!(scan(raw.as_bytes()).view().has_attachments(), want, "{header}");
+    }
+}
+
+#[test]
+fn text_of_a_part_undoes_encoding_charset_and_markup() {
+    let raw = b"Content-Type: text/html\nContent-Transfer-Encoding: quoted-printable\n\n<meta charset=3Diso-8859-1>caf=E9<br>&lt;3";
+    let s = scan(raw);
+    let root = s.view().root();
+    assert_eq!(text_of(&root, cut(raw, root.body_range())).trim(), "caf\u{e9}\n<3");
+    let s = scan(b"Content-Transfer-Encoding: x-uue\n\nbegin");
+    assert_eq!((s.view().root().encoding(), s.view().preview()), (Err(UnknownEncoding), ""));
+    assert_eq!(text_of(&s.view().root(), b"begin"), "");
+}
+
+#[test]
+fn sort_and_display_keys_of_groups_and_bare_addresses() {
+    let s = scan(b"From: plain@x.org\nTo: Team: a@b;\nCc: =?utf-8?Q?=C3=89l=C3=A9a?= <e@x>\n\n");
+    let s = s.view();
+    assert_eq!((s.sort_from(), s.sort_to(), s.sort_cc()), (&b"plain"[..], &b"Team"[..], &b"e"[..]));
+    assert_eq!((s.display_from().as_ref(), s.display_to().as_ref()), ("plain@x.org", "Team"));
+    assert_eq!(s.envelope().cc().display_key(), "\u{c9}l\u{e9}a");
+}
+
+#[test]
+fn content_fields_are_kept_as_imap_sends_them() {
+    let s = scan(
+        b"Content-Type: TEXT/Plain; Format=Flowed (x)\nContent-Description: a\n b\nContent-MD5: Q2hlY2s=\n\
+Content-Location: http://x/\n long\nContent-Disposition: ; filename=\"a;b\"\n\nx",
+    );
+    let root = s.view().root();
+    assert_eq!((root.media_type(), root.subtype()), (&b"text"[..], &b"plain"[..]));
+    assert_eq!(root.params().iter().collect::<Vec<_>>(), [(&b"Format"[..], &b"Flowed"[..])]);
+    assert_eq!((root.description(), root.md5()), (Some(&b"a b"[..]), Some(&b"Q2hlY2s="[..])));
+    assert_eq!((root.location(), root.transfer_encoding()), (Some(&b"http://x/long"[..]), &b"7bit"[..]));
+    let (kind, params) = root.disposition().unwrap();
+    assert_eq!((kind, params.get(b"FILENAME")), (&b"attachment"[..], Some(&b"a;b"[..])));
 }
 
 #[test]
