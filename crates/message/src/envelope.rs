@@ -21,8 +21,8 @@ enum List {
 
 const LISTS: [List; 6] = [List::From, List::Sender, List::ReplyTo, List::To, List::Cc, List::Bcc];
 
-/// Raw values of the fields that make an envelope. Of a single field the first counts; address lists of one name are
-/// joined.
+/// Raw values of the fields that make an envelope. Of a field that may stand once, the last counts, as in JMAP (RFC 8621
+/// §4.1.3), so that both protocols tell the same; address lists of one name are joined.
 #[derive(Default)]
 pub(crate) struct EnvelopeFields<'h> {
     pub(crate) date: Option<&'h [u8]>,
@@ -54,7 +54,7 @@ impl<'h> EnvelopeFields<'h> {
             b"bcc" => return self.lists.push((List::Bcc, value)),
             _ => return,
         };
-        slot.get_or_insert(value);
+        *slot = Some(value);
     }
 
     /// Appends the stored form.

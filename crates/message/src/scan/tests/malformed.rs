@@ -114,8 +114,8 @@ fn invalid_date_and_missing_message_id_leave_the_raw_value_and_no_moment() {
 }
 
 #[test]
-fn absent_and_empty_fields_differ_and_the_first_of_a_name_counts() {
-    let s = scan(b"Subject:\r\nSubject: second\r\nTo: a@b\r\nTo: c@d\r\nSender: \r\nFrom: f@x\r\n\r\n");
+fn absent_and_empty_fields_differ_and_the_last_of_a_name_counts() {
+    let s = scan(b"Subject: first\r\nSubject:\r\nTo: a@b\r\nTo: c@d\r\nSender: \r\nFrom: f@x\r\n\r\n");
     let e = s.view().envelope();
     assert_eq!((e.subject(), e.in_reply_to()), (Some(&b""[..]), None));
     assert_eq!((e.to().iter().count(), e.sender().sort_key()), (2, &b"f"[..]));
