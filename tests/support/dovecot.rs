@@ -20,6 +20,9 @@ fn a_snapshot_is_what_was_put_in() {
     }
     assert_eq!(account.0.len(), sample::FOLDERS.len());
     assert_eq!(account.messages(), 12);
+    wire.ok("EXAMINE INBOX");
+    let bytes: u64 = account.folder("INBOX").messages.values().map(|m| m.octets).sum();
+    assert!((bytes + 1..bytes + 1_000).contains(&wire.discard("FETCH 1:* BODY.PEEK[]")));
     // A second look, after a restart, sees the same; a change is seen.
     dovecot.restart();
     let mut wire = dovecot.login(&user);

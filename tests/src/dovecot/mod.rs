@@ -162,13 +162,22 @@ impl Dovecot {
         String::from_utf8_lossy(&std::fs::read(self.path().join("log")).unwrap_or_default()).into_owned()
     }
 
-    /// Creates a user; works while the server runs.
+    /// Creates a user; works while the server runs, and returns when the server knows the user.
+    #[track_caller]
     pub fn user(&mut self, login: &str, password: &str) -> User {
         assert!(!login.contains([':', '/', '\n']) && !password.contains([':', '\n']), "not possible in a passwd-file");
         let file = self.path().join("users");
         let mut text = std::fs::read_to_string(&file).unwrap();
         text.push_str(&format!("{login}:{{PLAIN}}{password}\n"));
-        std::fs::write(&file, text).unwrap();
+        let new = file.with_extension("new");
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(new, file).unwrap();
+        // Dovecot looks for changes of the file once a second at most.
+        let deadline = Instant::now() + START;
+        while self.process.is_some() && !self.doveadm(&["auth", "test", login, password]).status.success() {
+            assert!(Instant::now() < deadline, "Dovecot does not know {login}: {}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
         User { login: login.to_owned(), password: password.to_owned() }
     }
 

@@ -162,6 +162,34 @@ impl ImapWire {
         assert!(tagged.starts_with("OK"), "{command}: {tagged}");
     }
 
+    /// Sends a command that must succeed and throws its answer away as fast as it comes, for measurements; gives the
+    /// number of bytes read.
+    #[track_caller]
+    pub fn discard(&mut self, command: &str) -> u64 {
+        let tag = format!("{} ", self.start(command));
+        let (mut line, mut total, mut at_start) = (Vec::new(), 0, true);
+        loop {
+            line.clear();
+            let read = self.reader.read_until(b'\n', &mut line).expect("an answer");
+            assert!(read > 0, "{command}: the connection was closed");
+            total += read as u64;
+            if at_start && line.starts_with(tag.as_bytes()) {
+                assert!(line[tag.len()..].starts_with(b"OK"), "{command}: {}", line.escape_ascii());
+                return total;
+            }
+            let literal = announced_literal(&line);
+            at_start = literal.is_none();
+            let mut left = literal.unwrap_or(0);
+            total += left as u64;
+            while left > 0 {
+                let available = self.reader.fill_buf().expect("a literal").len().min(left);
+                assert!(available > 0, "{command}: the connection was closed in a literal");
+                self.reader.consume(available);
+                left -= available;
+            }
+        }
+    }
+
     /// `APPEND` of one message: flags as in `\Seen $Forwarded`, the date as in ` 1-Feb-2026 09:30:00 +0100`.
     #[track_caller]
     pub fn append(&mut self, mailbox: &[u8], flags: &str, date: Option<&str>, message: &[u8]) -> Answer {

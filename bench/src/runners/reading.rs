@@ -1,0 +1,37 @@
+//! Reading a folder of 100,000 messages: what a client does when it opens or fills its cache.
+
+use sterna_tests::ImapWire;
+
+use super::report::{Better, Report};
+use super::{Contender, Options, seconds};
+
+const SECTION: &str = "INBOX of 100,000 messages, 185 MB";
+
+/// SELECT, everything for a list of messages, and every body.
+pub fn measure(contender: &mut dyn Contender, messages: usize, options: &Options, report: &mut Report) {
+    let name = contender.name();
+    let mut wire = contender.session();
+    let exists = wire.ok("SELECT INBOX").number("EXISTS");
+    assert_eq!(exists, Some(messages as u32), "{name} does not hold the corpus");
+    let mut add =
+        |measure: &str, unit: &str, value: f64| report.add(SECTION, measure, unit, Better::Lower, &name, value);
+    let envelopes = "FETCH 1:* (UID FLAGS ENVELOPE BODYSTRUCTURE)";
+    // The first answer may build caches; it is told apart.
+    add("FETCH 1:* (UID FLAGS ENVELOPE BODYSTRUCTURE), first", "s", seconds(|| discard(&mut wire, envelopes)));
+    for _ in 0..options.runs.max(3) {
+        for _ in 0..10 {
+            add("SELECT, warm, in an open session", "ms", seconds(|| select(&mut wire)) * 1e3);
+        }
+        add("FETCH 1:* (UID FLAGS ENVELOPE BODYSTRUCTURE)", "s", seconds(|| discard(&mut wire, envelopes)));
+        add("FETCH 1:* (UID FLAGS)", "s", seconds(|| discard(&mut wire, "FETCH 1:* (UID FLAGS)")));
+        add("FETCH 1:* BODY.PEEK[]", "s", seconds(|| discard(&mut wire, "FETCH 1:* BODY.PEEK[]")));
+    }
+}
+
+fn select(wire: &mut ImapWire) {
+    wire.ok("SELECT INBOX");
+}
+
+fn discard(wire: &mut ImapWire, command: &str) {
+    wire.discard(command);
+}
