@@ -1,1 +1,37 @@
-//! To be filled.
+//! Everything durable: accounts, the directory, bodies, moves; and the checker that proves it sound.
+//!
+//! ```text
+//! data/
+//!   lock                     held by the process that has the store open
+//!   secret.key               seals the passwords of sources
+//!   directory.db             domains, accounts, credentials, moves
+//!   accounts/2a/42/          one account is one directory: copy it, check it, delete it
+//!     account.db             mailboxes, messages, structures, small bodies, the change log
+//!     blobs/<blake3>         large bodies, compressed
+//!     incoming/              large bodies on their way in; emptied at start
+//! ```
+//!
+//! Callers run closures over a transaction: [`Account::read`] and [`Account::write`]. A write returns when it is
+//! fsynced; writes that wait together share the fsync. Every write takes one number from the account's clock, which
+//! is IMAP's MODSEQ, and later JMAP's state and DAV's sync token. No protocol is known here.
+
+mod account;
+mod blob;
+mod check;
+mod db;
+mod directory;
+mod error;
+mod schema;
+mod secret;
+mod store;
+
+pub use account::{
+    Account, AccountState, Appended, Copied, Email, FlagChange, FlagsChanged, Import, IndexEntry, Keysets, Mailbox,
+    MailboxIndex, MailboxTree, MessageRow, MoveException, MoveFolder, NewEmail, NewMailbox, StoredFlags, UidRange,
+};
+pub use blob::{BlobWriter, CHUNK, PreparedBlob};
+pub use check::{CheckReport, Finding, MAX_FINDINGS, StructureCheck};
+pub use db::Tx;
+pub use directory::{AccountRecord, AccountStatus, MoveRecord};
+pub use error::{Error, Result};
+pub use store::Store;

@@ -1,0 +1,135 @@
+//! Messages coming in: from a client or a delivery (the store gives the UID) or from a source (the UID is given).
+
+use sterna_core::{DateTime, EmailId, Flags, MailboxId, ModSeq, SystemFlags, Uid};
+
+use super::keyset::StoredFlags;
+use crate::blob::PreparedBlob;
+use crate::db::{Tx, vals};
+use crate::error::{Error, Result};
+
+/// The immutable part of a message, ready to be stored: everything costly was done outside the transaction.
+#[derive(Debug)]
+pub struct NewEmail {
+    /// The original bytes.
+    pub blob: PreparedBlob,
+    /// `sterna_message::Structure`, as bytes.
+    pub structure: Vec<u8>,
+    /// INTERNALDATE, kept with its zone.
+    pub internaldate: DateTime,
+    /// The Date header, if it is a date.
+    pub sent: Option<DateTime>,
+    /// Hashes of the Message-ID first, then of In-Reply-To and References.
+    pub thread_keys: Vec<u64>,
+}
+
+/// Where a message was put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Its UID in the mailbox.
+    pub uid: Uid,
+    /// RFC 8474 EMAILID.
+    pub email: EmailId,
+    /// The number of the transaction.
+    pub modseq: ModSeq,
+}
+
+/// The identity that a message brings from its source.
+#[derive(Clone, Debug, Default)]
+pub struct Import {
+    /// MODSEQ at the source; `None`: the transaction's own.
+    pub modseq: Option<ModSeq>,
+    /// SAVEDATE at the source, seconds since 1970; `None`: now.
+    pub saved_at: Option<i64>,
+    /// POP3 unique id at the source.
+    pub uidl: Option<String>,
+}
+
+impl Tx<'_> {
+    /// Adds a message under the mailbox's next UID. Holds to the quota.
+    pub fn append(&self, mailbox: MailboxId, email: &NewEmail, flags: &Flags) -> Result<Appended> {
+        self.check_quota(email.blob.size)?;
+        let uid = self.take_uids(mailbox, 1)?;
+        let modseq = self.modseq()?;
+        let email_id = self.insert_email(email, modseq)?;
+        let flags = self.stored_flags(flags)?;
+        self.insert_message(mailbox, uid, email_id, flags, modseq, &Import::default())?;
+        self.count(mailbox, flags.system(), email.blob.size, 1)?;
+        self.touch(mailbox, modseq)?;
+        Ok(Appended { uid, email: email_id, modseq })
+    }
+
+    /// Adds a message under the UID that it has at its source. UIDNEXT follows; the quota does not stop it.
+    /// Fails with [`Error::UidTaken`] if the UID is in use here.
+    pub fn import(
+        &self,
+        mailbox: MailboxId,
+        uid: Uid,
+        email: &NewEmail,
+        flags: &Flags,
+        import: &Import,
+    ) -> Result<Appended> {
+        let taken = "SELECT 1 FROM message WHERE account_id = ?1 AND mailbox_id = ?2 AND uid = ?3";
+        if self.one(taken, vals![self.account, mailbox, uid], |_| Ok(()))?.is_some() {
+            return Err(Error::UidTaken { mailbox, uid: u64::from(uid.get()) });
+        }
+        let clock = self.modseq_at_least(import.modseq.unwrap_or_default())?;
+        let modseq = import.modseq.unwrap_or(clock);
+        let email_id = self.insert_email(email, clock)?;
+        let flags = self.stored_flags(flags)?;
+        self.insert_message(mailbox, uid, email_id, flags, modseq, import)?;
+        self.count(mailbox, flags.system(), email.blob.size, 1)?;
+        let raised = self.execute(
+            "UPDATE mailbox SET uid_next = CASE WHEN uid_next < ?3 THEN ?3 ELSE uid_next END, highest_modseq = CASE WHEN highest_modseq < ?4 THEN ?4 ELSE highest_modseq END, \
+             import_modseq = ?5 WHERE account_id = ?1 AND id = ?2 AND selectable = 1",
+            vals![self.account, mailbox, u64::from(uid.get()) + 1, modseq, clock],
+        )?;
+        if raised == 0 {
+            return Err(Error::NoSuchMailbox(mailbox));
+        }
+        Ok(Appended { uid, email: email_id, modseq })
+    }
+
+    pub(crate) fn insert_message(
+        &self,
+        mailbox: MailboxId,
+        uid: Uid,
+        email: EmailId,
+        flags: StoredFlags,
+        modseq: ModSeq,
+        import: &Import,
+    ) -> Result<()> {
+        self.execute(
+            "INSERT INTO message (account_id, mailbox_id, uid, email_id, flags, modseq, created_modseq, saved_at, \
+             uidl) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            vals![
+                self.account,
+                mailbox,
+                uid,
+                email,
+                flags.0,
+                modseq,
+                self.modseq()?,
+                import.saved_at.unwrap_or(self.now),
+                import.uidl.as_ref()
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Counts one message in (`sign` 1) or out (−1): of its mailbox and of the account.
+    pub(crate) fn count(&self, mailbox: MailboxId, flags: SystemFlags, size: u64, sign: i64) -> Result<()> {
+        let unseen = if flags.contains(SystemFlags::SEEN) { 0 } else { sign };
+        let deleted = if flags.contains(SystemFlags::DELETED) { sign } else { 0 };
+        let bytes = i64::try_from(size).map_err(|_| Error::Invalid("message too large".into()))? * sign;
+        self.execute(
+            "UPDATE mailbox SET total = total + ?3, unseen = unseen + ?4, deleted = deleted + ?5, bytes = bytes + ?6 \
+             WHERE account_id = ?1 AND id = ?2",
+            vals![self.account, mailbox, sign, unseen, deleted, bytes],
+        )?;
+        self.execute(
+            "UPDATE account_state SET used_bytes = used_bytes + ?2 WHERE account_id = ?1",
+            vals![self.account, bytes],
+        )?;
+        Ok(())
+    }
+}

@@ -1,0 +1,100 @@
+//! Keywords are stored once per combination: a message carries the number of its set.
+//!
+//! A mailbox has few combinations however many messages it holds, and there is no limit on how many keywords exist.
+
+use std::collections::HashMap;
+
+use sterna_core::{Flag, Flags, Keyword, SystemFlags};
+
+use crate::db::{Tx, vals};
+use crate::error::{Error, Result};
+
+/// Flags as a message row holds them: the number of the keyword set × 256 + the system bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StoredFlags(pub u32);
+
+impl StoredFlags {
+    /// The system flags.
+    pub fn system(self) -> SystemFlags {
+        SystemFlags((self.0 & 0xff) as u8)
+    }
+
+    /// The number of the keyword set; 0 is the empty one.
+    pub fn keyset(self) -> u32 {
+        self.0 >> 8
+    }
+
+    /// Packs both. The number of a set stays below 2²⁴.
+    pub fn new(system: SystemFlags, keyset: u32) -> StoredFlags {
+        StoredFlags(keyset << 8 | u32::from(system.0))
+    }
+}
+
+/// The keyword sets that some messages refer to.
+#[derive(Clone, Debug, Default)]
+pub struct Keysets(HashMap<u32, Vec<Keyword>>);
+
+impl Keysets {
+    /// The keywords of a set; none for 0 or an unknown number.
+    pub fn keywords(&self, keyset: u32) -> &[Keyword] {
+        self.0.get(&keyset).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the set is known, so that [`Keysets::keywords`] tells the truth.
+    pub fn knows(&self, keyset: u32) -> bool {
+        keyset == 0 || self.0.contains_key(&keyset)
+    }
+
+    /// Every set.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &[Keyword])> {
+        self.0.iter().map(|(id, keywords)| (*id, keywords.as_slice()))
+    }
+
+    /// The flags in full.
+    pub fn flags(&self, stored: StoredFlags) -> Flags {
+        let keywords = self.keywords(stored.keyset()).iter().cloned().map(Flag::Keyword);
+        let mut flags = Flags::system(stored.system());
+        keywords.for_each(|k| flags.insert(k));
+        flags
+    }
+}
+
+impl Tx<'_> {
+    /// All keyword sets of the account. A set never changes and is never removed.
+    pub fn keysets(&self) -> Result<Keysets> {
+        let mut sets = HashMap::new();
+        self.each("SELECT id, names FROM keyset WHERE account_id = ?1", vals![self.account], |r| {
+            sets.insert(r.u32(0)?, r.text(1)?.split(' ').filter_map(Keyword::new).collect());
+            Ok(())
+        })?;
+        Ok(Keysets(sets))
+    }
+
+    /// The stored form of `flags`; a new combination of keywords gets a number.
+    pub(crate) fn stored_flags(&self, flags: &Flags) -> Result<StoredFlags> {
+        let names = flags.keywords().map(Keyword::as_str).collect::<Vec<_>>().join(" ");
+        if names.is_empty() {
+            return Ok(StoredFlags::new(flags.system, 0));
+        }
+        let known =
+            self.one("SELECT id FROM keyset WHERE account_id = ?1 AND names = ?2", vals![self.account, &names], |r| {
+                r.u32(0)
+            })?;
+        let id = match known {
+            Some(id) => id,
+            None => {
+                let next = "SELECT COALESCE(MAX(id), 0) + 1 FROM keyset WHERE account_id = ?1";
+                let id = self.one(next, vals![self.account], |r| r.u32(0))?.unwrap_or(1);
+                self.execute(
+                    "INSERT INTO keyset (id, account_id, names) VALUES (?1, ?2, ?3)",
+                    vals![id, self.account, &names],
+                )?;
+                id
+            }
+        };
+        if id >= 1 << 24 {
+            return Err(Error::NotPermitted("too many different combinations of keywords".into()));
+        }
+        Ok(StoredFlags::new(flags.system, id))
+    }
+}

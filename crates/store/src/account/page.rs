@@ -1,0 +1,97 @@
+//! Reading messages of a mailbox in UID order, a page at a time.
+
+use std::ops::ControlFlow;
+
+use sterna_core::{EmailId, MailboxId, ModSeq, Uid};
+
+use super::email::{self, Email};
+use super::keyset::StoredFlags;
+use crate::db::{Row, Tx, vals};
+use crate::error::{Error, Result};
+
+/// UIDs from `first` to `last`, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UidRange {
+    /// The lowest.
+    pub first: Uid,
+    /// The highest.
+    pub last: Uid,
+}
+
+impl UidRange {
+    /// Every UID there can be.
+    pub const ALL: UidRange = UidRange { first: Uid::MIN, last: Uid::MAX };
+
+    /// One UID.
+    pub fn one(uid: Uid) -> UidRange {
+        UidRange { first: uid, last: uid }
+    }
+}
+
+/// The part of a message that belongs to its mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessageRow<'r> {
+    /// In the mailbox.
+    pub uid: Uid,
+    /// The immutable part.
+    pub email: EmailId,
+    /// System flags and keyword set.
+    pub flags: StoredFlags,
+    /// Last change.
+    pub modseq: ModSeq,
+    /// The transaction that put it here.
+    pub created_modseq: ModSeq,
+    /// SAVEDATE (RFC 8514), seconds since 1970.
+    pub saved_at: i64,
+    /// POP3 unique id of the source, if it is not the one made from the UID.
+    pub uidl: Option<&'r str>,
+}
+
+fn from_row<'r>(r: &Row<'r>) -> Result<MessageRow<'r>> {
+    Ok(MessageRow {
+        uid: Uid::new(r.u32(0)?).ok_or_else(|| Error::Corrupt("UID 0".into()))?,
+        email: EmailId(r.u64(1)?),
+        flags: StoredFlags(r.u32(2)?),
+        modseq: ModSeq(r.u64(3)?),
+        created_modseq: ModSeq(r.u64(4)?),
+        saved_at: r.int(5)?,
+        uidl: r.opt_text(6)?,
+    })
+}
+
+const COLUMNS: &str = "m.uid, m.email_id, m.flags, m.modseq, m.created_modseq, m.saved_at, m.uidl";
+const RANGE: &str = "m.account_id = ?1 AND m.mailbox_id = ?2 AND m.uid BETWEEN ?3 AND ?4 ORDER BY m.uid";
+
+impl Tx<'_> {
+    /// The messages of a range, without their immutable part, until `f` breaks.
+    pub fn messages(
+        &self,
+        mailbox: MailboxId,
+        range: UidRange,
+        mut f: impl FnMut(MessageRow<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<ControlFlow<()>> {
+        let sql = ["SELECT ", COLUMNS, " FROM message m WHERE ", RANGE].concat();
+        self.each_until(&sql, vals![self.account, mailbox, range.first, range.last], |r| f(from_row(r)?))
+    }
+
+    /// The messages of a range with their immutable part, until `f` breaks. `f` may read bodies by [`Tx::blob`].
+    pub fn emails(
+        &self,
+        mailbox: MailboxId,
+        range: UidRange,
+        mut f: impl FnMut(MessageRow<'_>, Email<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<ControlFlow<()>> {
+        let sql = [
+            "SELECT ",
+            COLUMNS,
+            ", ",
+            email::COLUMNS,
+            " FROM message m JOIN email e ON e.account_id = m.account_id AND e.id = m.email_id WHERE ",
+            RANGE,
+        ]
+        .concat();
+        self.each_until(&sql, vals![self.account, mailbox, range.first, range.last], |r| {
+            f(from_row(r)?, email::from_row(r, 7)?)
+        })
+    }
+}

@@ -1,0 +1,10 @@
+//! The directory: domains, accounts, credentials, moves. One database beside the accounts'.
+
+mod accounts;
+mod domains;
+mod moves;
+mod password;
+
+pub use accounts::{AccountRecord, AccountStatus};
+pub use moves::MoveRecord;
+pub(crate) use password::{PasswordCache, hash_password};

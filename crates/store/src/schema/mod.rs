@@ -1,0 +1,9 @@
+//! The tables, as SQL files: one file for each released step.
+
+use crate::db::Schema;
+
+/// An account's database.
+pub(crate) static ACCOUNT: Schema = Schema { file_name: "account.db", steps: &[include_str!("account_1.sql")] };
+
+/// The directory's database.
+pub(crate) static DIRECTORY: Schema = Schema { file_name: "directory.db", steps: &[include_str!("directory_1.sql")] };

@@ -1,0 +1,294 @@
+//! The store as a whole: opens the data directory, hands out accounts, keeps the directory.
+
+use std::collections::HashMap;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use sterna_core::{AccountId, Address, Clock};
+
+use crate::account::{Account, IndexCache};
+use crate::db::{Database, Pool, blocking};
+use crate::directory::{AccountRecord, AccountStatus, MoveRecord, PasswordCache, hash_password};
+use crate::error::{Error, Result};
+use crate::secret::SecretKey;
+use crate::{blob, schema};
+
+/// The directory's number where a database needs one.
+const DIRECTORY: AccountId = AccountId(0);
+
+/// Open connections kept for later use.
+const MAX_IDLE_CONNECTIONS: usize = 64;
+
+/// Messages in cached mailbox indexes, all accounts together (24 bytes each).
+const MAX_INDEXED_MESSAGES: usize = 2_000_000;
+
+/// The open store. One process has it open at a time; clones share it.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    data: PathBuf,
+    directory: Arc<Database>,
+    pool: Arc<Pool>,
+    clock: Arc<dyn Clock>,
+    indexes: Arc<IndexCache>,
+    open: Mutex<HashMap<AccountId, Weak<Database>>>,
+    passwords: PasswordCache,
+    key: SecretKey,
+    /// Held, and with it the lock, until the store is closed.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the store in `data`, creating what is missing. Fails with [`Error::Locked`] if another process has it.
+    pub async fn open(data: &Path, clock: Arc<dyn Clock>) -> Result<Store> {
+        let data = data.to_owned();
+        blocking(move || {
+            let accounts = data.join("accounts");
+            std::fs::create_dir_all(&accounts).map_err(|e| Error::io("create", &accounts, &e))?;
+            let lock_path = data.join("lock");
+            let lock = File::create(&lock_path).map_err(|e| Error::io("create", &lock_path, &e))?;
+            lock.try_lock().map_err(|e| match e {
+                TryLockError::WouldBlock => Error::Locked(data.display().to_string()),
+                TryLockError::Error(e) => Error::io("lock", &lock_path, &e),
+            })?;
+            let pool = Arc::new(Pool::new(MAX_IDLE_CONNECTIONS));
+            let directory = Database::new(DIRECTORY, &data, &schema::DIRECTORY, pool.clone(), clock.clone());
+            Ok(Store(Arc::new(Inner {
+                key: SecretKey::open(&data.join("secret.key"))?,
+                data,
+                directory,
+                pool,
+                clock,
+                indexes: Arc::new(IndexCache::new(MAX_INDEXED_MESSAGES)),
+                open: Mutex::default(),
+                passwords: PasswordCache::new()?,
+                _lock: lock,
+            })))
+        })
+        .await
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> &Path {
+        &self.0.data
+    }
+
+    /// The clock that the store reads.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        self.0.clock.clone()
+    }
+
+    /// A handle to an account; the caller knows from the directory that it exists.
+    pub async fn account(&self, id: AccountId) -> Result<Account> {
+        if let Some(db) = self.known(id) {
+            return Ok(Account::new(db, self.0.indexes.clone()));
+        }
+        let home = self.home(id);
+        if !tokio::fs::try_exists(home.join(schema::ACCOUNT.file_name)).await.unwrap_or(false) {
+            return Err(Error::NotFound(format!("the data of account {id}")));
+        }
+        Ok(Account::new(self.register(id, &home), self.0.indexes.clone()))
+    }
+
+    fn known(&self, id: AccountId) -> Option<Arc<Database>> {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner).get(&id).and_then(Weak::upgrade)
+    }
+
+    /// One database value for each account in use, so that one writer serialises its writes.
+    fn register(&self, id: AccountId, home: &Path) -> Arc<Database> {
+        let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(db) = open.get(&id).and_then(Weak::upgrade) {
+            return db;
+        }
+        if open.len() > 1024 && open.len() > 2 * open.values().filter(|w| w.strong_count() > 0).count() {
+            open.retain(|_, weak| weak.strong_count() > 0);
+        }
+        let db = Database::new(id, home, &schema::ACCOUNT, self.0.pool.clone(), self.0.clock.clone());
+        open.insert(id, Arc::downgrade(&db));
+        db
+    }
+
+    fn home(&self, id: AccountId) -> PathBuf {
+        self.0.data.join("accounts").join(format!("{:02x}", id.0 % 256)).join(id.0.to_string())
+    }
+
+    /// Adds a domain; the name is folded to lower case.
+    pub async fn add_domain(&self, name: &str) -> Result<()> {
+        let name = name.trim().trim_end_matches('.').to_lowercase();
+        // An address is what is checked everywhere else; a domain is good if it can be part of one.
+        Address::parse(&format!("postmaster@{name}"))
+            .map_err(|_| Error::Invalid(format!("\"{name}\" is not a domain name")))?;
+        self.0.directory.write(move |tx| tx.add_domain(&name)).await
+    }
+
+    /// All domains, sorted.
+    pub async fn domains(&self) -> Result<Vec<String>> {
+        self.0.directory.read(|tx| tx.domains()).await
+    }
+
+    /// Removes a domain that has no accounts.
+    pub async fn remove_domain(&self, name: &str) -> Result<()> {
+        let name = name.trim().to_lowercase();
+        self.0.directory.write(move |tx| tx.remove_domain(&name)).await
+    }
+
+    /// Adds an account with an empty INBOX. Its domain must exist. Without a password nobody can log in.
+    pub async fn add_account(
+        &self,
+        address: &Address,
+        password: Option<&str>,
+        quota: Option<u64>,
+    ) -> Result<AccountId> {
+        let hash = self.hash(password).await?;
+        let address_ = address.clone();
+        let id = self.0.directory.write(move |tx| tx.add_account_record(&address_, hash.as_deref(), quota)).await?;
+        // The directory's row comes first: a crash in between leaves an account without data, which the next line
+        // of a repeated command makes good, and never data without an account.
+        self.create_home(id, quota).await?;
+        Ok(id)
+    }
+
+    async fn create_home(&self, id: AccountId, quota: Option<u64>) -> Result<()> {
+        let home = self.home(id);
+        let made = home.clone();
+        blocking(move || {
+            std::fs::create_dir_all(made.join(blob::BLOBS)).map_err(|e| Error::io("create", &made, &e))?;
+            [Some(made.as_path()), made.parent(), made.parent().and_then(Path::parent)]
+                .into_iter()
+                .flatten()
+                .try_for_each(blob::sync_dir)
+        })
+        .await?;
+        self.register(id, &home).write(move |tx| tx.create_account(quota)).await
+    }
+
+    async fn hash(&self, password: Option<&str>) -> Result<Option<String>> {
+        match password {
+            Some(p) => {
+                let p = p.to_owned();
+                blocking(move || hash_password(&p)).await.map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// An account by its address.
+    pub async fn find_account(&self, address: &Address) -> Result<Option<AccountRecord>> {
+        let address = address.clone();
+        self.0.directory.read(move |tx| tx.find_account(&address)).await
+    }
+
+    /// All accounts, or those of one domain, sorted by address.
+    pub async fn accounts(&self, domain: Option<&str>) -> Result<Vec<AccountRecord>> {
+        let domain = domain.map(str::to_lowercase);
+        self.0.directory.read(move |tx| tx.accounts(domain.as_deref())).await
+    }
+
+    /// Sets a password.
+    pub async fn set_password(&self, id: AccountId, password: &str) -> Result<()> {
+        let hash = self.hash(Some(password)).await?.unwrap_or_default();
+        self.0.directory.write(move |tx| tx.set_account_password(id, &hash)).await
+    }
+
+    /// Suspends an account or lets it be used again.
+    pub async fn set_status(&self, id: AccountId, status: AccountStatus) -> Result<()> {
+        self.0.directory.write(move |tx| tx.set_account_status(id, status)).await
+    }
+
+    /// Sets the quota in the directory and in the account.
+    pub async fn set_quota(&self, id: AccountId, quota: Option<u64>) -> Result<()> {
+        self.0.directory.write(move |tx| tx.set_account_quota(id, quota)).await?;
+        self.account(id).await?.write(move |tx| tx.set_quota(quota)).await
+    }
+
+    /// Removes an account and all its data, for good.
+    pub async fn remove_account(&self, id: AccountId) -> Result<()> {
+        self.0.directory.write(move |tx| tx.remove_account_record(id)).await?;
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.0.indexes.forget(id);
+        self.0.pool.forget(id);
+        let home = self.home(id);
+        blocking(move || match std::fs::remove_dir_all(&home) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &home, &e)),
+            _ => Ok(()),
+        })
+        .await
+    }
+
+    /// The account that address and password belong to; `None` if either is wrong, the account is suspended, or it
+    /// has no password. Takes the same time for an unknown address.
+    pub async fn verify(&self, address: &str, password: &str) -> Result<Option<AccountRecord>> {
+        let store = self.clone();
+        let (address, password) = (Address::parse(address).ok(), password.to_owned());
+        let found = match address {
+            Some(a) => {
+                self.0
+                    .directory
+                    .read(move |tx| {
+                        let Some(account) = tx.find_account(&a)? else { return Ok(None) };
+                        let hash = tx.account_password(account.id)?;
+                        Ok(Some((account, hash)))
+                    })
+                    .await?
+            }
+            None => None,
+        };
+        blocking(move || {
+            let (account, hash) = found.map_or((None, None), |(a, h)| (Some(a), h));
+            let id = account.as_ref().map_or(DIRECTORY, |a| a.id);
+            let matches = store.0.passwords.verify(id, hash.as_deref(), &password);
+            Ok(account.filter(|a| matches && a.status == AccountStatus::Active))
+        })
+        .await
+    }
+
+    /// Writes the record of a move.
+    pub async fn put_move(&self, record: MoveRecord) -> Result<()> {
+        self.0.directory.write(move |tx| tx.put_move(&record)).await
+    }
+
+    /// All moves, by account.
+    pub async fn moves(&self) -> Result<Vec<MoveRecord>> {
+        self.0.directory.read(|tx| tx.moves()).await
+    }
+
+    /// Forgets a move; what it brought stays.
+    pub async fn remove_move(&self, account: AccountId) -> Result<()> {
+        self.0.directory.write(move |tx| tx.remove_move(account)).await
+    }
+
+    /// Encrypts a secret under the store's key.
+    pub fn seal(&self, secret: &[u8]) -> Result<Vec<u8>> {
+        self.0.key.seal(secret)
+    }
+
+    /// Decrypts what [`Store::seal`] made.
+    pub fn unseal(&self, sealed: &[u8]) -> Result<Vec<u8>> {
+        self.0.key.unseal(sealed)
+    }
+
+    /// Clears away what a crash left in any account: temporary files, bodies whose transaction never committed, an
+    /// account whose data was never made. Called once, after opening and before serving.
+    pub async fn recover(&self) -> Result<()> {
+        for record in self.accounts(None).await? {
+            let home = self.home(record.id);
+            if !home.join(schema::ACCOUNT.file_name).exists() {
+                self.create_home(record.id, record.quota_bytes).await?;
+                continue;
+            }
+            let account = self.account(record.id).await?;
+            account
+                .write(move |tx| {
+                    // The directory had the row, but the crash came before the account's first transaction.
+                    if tx.account_state().is_err() {
+                        tx.create_account(record.quota_bytes)?;
+                    }
+                    tx.sweep_leftovers()
+                })
+                .await?;
+        }
+        Ok(())
+    }
+}
