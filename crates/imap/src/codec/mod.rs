@@ -3,8 +3,10 @@
 //! As a server: [`framing`] cuts the stream into commands, [`command`] parses one, [`write`] writes the answers.
 //! Shared by both directions: [`lexer`], [`sequence`], [`mailbox`], [`mutf7`], [`flag`], [`date`].
 
+pub mod command;
 pub mod date;
 pub mod flag;
+pub mod framing;
 pub mod lexer;
 pub mod mailbox;
 pub mod mutf7;
