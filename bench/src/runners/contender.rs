@@ -48,6 +48,7 @@ impl DovecotContender {
             let mut wire = ImapWire::login(dovecot.port(), &user.login, &user.password);
             wire.ok(&format!("SELECT {folder}"));
             wire.discard("FETCH 1:* (UID FLAGS RFC822.SIZE)");
+            wire.ok("LOGOUT");
         }
         DovecotContender { dovecot, user, users: 0 }
     }
