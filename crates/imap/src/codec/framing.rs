@@ -77,7 +77,7 @@ pub enum FrameErrorKind {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}")]
 pub struct FrameError {
-    /// The tag to answer with, if one could be read.
+    /// The tag to answer with, if one could be read. None behind a message: the session has that command's tag.
     pub tag: Option<String>,
     /// Why.
     pub kind: FrameErrorKind,

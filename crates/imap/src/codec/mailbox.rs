@@ -4,7 +4,7 @@
 //! byte string is a name: [`MailboxName::from_wire`] never fails and [`MailboxName::write_to`] gives the same bytes back.
 
 use super::mutf7;
-use super::write::astring;
+use super::write::{astring, utf8_string};
 
 /// How names are written on this connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,14 +49,15 @@ impl MailboxName {
             NameEncoding::ModifiedUtf7 => mutf7::decode(bytes).ok().filter(|text| !looks_escaped(text)),
             NameEncoding::Utf8 => std::str::from_utf8(bytes).ok().map(str::to_owned),
         };
-        let text = match (decoded, std::str::from_utf8(bytes)) {
-            (Some(text), _) => text,
-            (None, Ok(utf8)) if !utf8.is_ascii() => {
-                return MailboxName { text: utf8.to_owned(), wire: Some(bytes.into()) };
+        match (decoded, std::str::from_utf8(bytes)) {
+            (Some(text), _) => MailboxName::from_text(&text),
+            (None, Ok(utf8)) if !utf8.is_ascii() => MailboxName { text: utf8.to_owned(), wire: Some(bytes.into()) },
+            _ => {
+                // In UTF-8 mode the escapes would be written as such.
+                let wire = (encoding == NameEncoding::Utf8).then(|| bytes.into());
+                MailboxName { text: bytes.iter().map(|b| escaped(*b)).collect(), wire }
             }
-            _ => bytes.iter().map(|b| escaped(*b)).collect(),
-        };
-        MailboxName::from_text(&text)
+        }
     }
 
     /// The text, for the store, the logs and UTF-8 clients.
@@ -93,11 +94,13 @@ impl MailboxName {
 
 /// Appends a name that the store keeps as text, as an astring: what LIST and STATUS do for each mailbox.
 pub fn write_text(out: &mut Vec<u8>, text: &str, encoding: NameEncoding) {
-    let plain = |b: u8| b != b'&' && (b' '..=b'~').contains(&b);
-    if encoding == NameEncoding::Utf8 || text.bytes().all(plain) {
+    if text.bytes().all(|b| b != b'&' && (b' '..=b'~').contains(&b)) {
         return astring(out, text.as_bytes());
     }
-    astring(out, &text_to_wire(text, encoding));
+    match encoding {
+        NameEncoding::Utf8 => utf8_string(out, text),
+        NameEncoding::ModifiedUtf7 => astring(out, &text_to_wire(text, encoding)),
+    }
 }
 
 fn text_to_wire(text: &str, encoding: NameEncoding) -> Vec<u8> {
@@ -201,6 +204,9 @@ mod tests {
             write_text(&mut out, text, MUTF7);
             assert_eq!(out, wire.as_bytes());
         }
+        let mut out = Vec::new();
+        write_text(&mut out, "é & a", NameEncoding::Utf8);
+        assert_eq!(out, "\"é & a\"".as_bytes());
     }
 
     fn any_wire() -> impl Strategy<Value = Vec<u8>> {
@@ -218,6 +224,11 @@ mod tests {
             if !name.is_inbox() {
                 prop_assert_eq!(name.to_wire(MUTF7), wire.clone());
             }
+            let name = MailboxName::from_wire(&wire, NameEncoding::Utf8);
+            if !name.is_inbox() {
+                prop_assert_eq!(name.to_wire(NameEncoding::Utf8), wire.clone());
+            }
+            let name = MailboxName::from_wire(&wire, MUTF7);
             // Bytes that are not UTF-8 by chance survive the store, which keeps the text only.
             if !name.is_inbox() && (wire.is_ascii() || std::str::from_utf8(&wire).is_err()) {
                 prop_assert_eq!(MailboxName::from_text(name.as_str()).to_wire(MUTF7), wire);

@@ -13,5 +13,5 @@ mod string;
 mod structure;
 
 pub use envelope::envelope;
-pub use string::{astring, literal, literal_head, literal8, nstring, number, quoted_or_literal};
+pub use string::{astring, literal, literal_head, literal8, nstring, number, quoted_or_literal, utf8_string};
 pub use structure::{body, body_structure};

@@ -1,9 +1,9 @@
 //! Responses about the server and the account: CAPABILITY, ENABLED, ID, NAMESPACE, QUOTA.
 
 use super::status::{sp_astring, words};
-use super::{nstring, number, quoted_or_literal};
+use super::{nstring, number, quoted_or_literal, utf8_string};
 use crate::codec::command::quota::QuotaResource;
-use crate::codec::mailbox::{NameEncoding, write_text};
+use crate::codec::mailbox::{MailboxName, NameEncoding, write_text};
 
 /// Appends `* CAPABILITY …` (RFC 9051 §7.2.2).
 pub fn capability(out: &mut Vec<u8>, names: &[&str]) {
@@ -61,8 +61,10 @@ pub fn namespace(
         for (prefix, separator) in spaces {
             out.push(b'(');
             // A string by the grammar, never an atom.
-            let wire = crate::codec::mailbox::MailboxName::from_text(prefix).to_wire(names);
-            quoted_or_literal(out, &wire);
+            match names {
+                NameEncoding::Utf8 => utf8_string(out, prefix),
+                NameEncoding::ModifiedUtf7 => quoted_or_literal(out, &MailboxName::from_text(prefix).to_wire(names)),
+            }
             out.push(b' ');
             super::mailbox::separator(out, *separator);
             out.push(b')');

@@ -30,20 +30,28 @@ pub fn astring(out: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
-/// Appends a `string`: in quotes if it is short and has no CR, LF or NUL, else as a literal. 8-bit bytes are
-/// quoted only where they are UTF-8 (RFC 9051 §9 `QUOTED-CHAR`).
+/// Appends a `string`: in quotes if it is short ASCII without CR, LF or NUL, else as a literal. 8-bit bytes in quotes are
+/// for clients that enabled UTF-8 only (RFC 3501 §9 `QUOTED-CHAR`, RFC 6855 §3); in a literal they are right for all.
 pub fn quoted_or_literal(out: &mut Vec<u8>, bytes: &[u8]) {
+    if bytes.is_ascii() { quoted(out, bytes) } else { literal(out, bytes) }
+}
+
+/// Appends a `string` for a client that enabled UTF-8: in quotes if it is short and has no CR, LF or NUL.
+pub fn utf8_string(out: &mut Vec<u8>, text: &str) {
+    quoted(out, text.as_bytes());
+}
+
+fn quoted(out: &mut Vec<u8>, bytes: &[u8]) {
+    if bytes.len() > QUOTED_MAX {
+        return literal(out, bytes);
+    }
     let mut escapes = false;
-    let mut ascii = true;
     for b in bytes {
         match b {
             b'\r' | b'\n' | 0 => return literal(out, bytes),
             b'"' | b'\\' => escapes = true,
-            _ => ascii &= b.is_ascii(),
+            _ => {}
         }
-    }
-    if bytes.len() > QUOTED_MAX || (!ascii && std::str::from_utf8(bytes).is_err()) {
-        return literal(out, bytes);
     }
     out.push(b'"');
     if escapes {
@@ -108,12 +116,15 @@ mod tests {
             (b"a\r\nb", b"{4}\r\na\r\nb"),
             (b"a\0", b"{2}\r\na\x80"),
             (b"\xe9", b"{1}\r\n\xe9"),
-            ("é".as_bytes(), b"\"\xc3\xa9\""),
+            ("é".as_bytes(), b"{2}\r\n\xc3\xa9"),
         ] {
             let mut out = Vec::new();
             astring(&mut out, bytes);
             assert_eq!(out, wire);
         }
+        let mut out = Vec::new();
+        utf8_string(&mut out, "é\"");
+        assert_eq!(out, "\"é\\\"\"".as_bytes());
     }
 
     proptest! {
