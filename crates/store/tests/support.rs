@@ -1,0 +1,74 @@
+//! What the store's tests share: a store in a temporary directory with one account, and messages made from text.
+
+#![allow(dead_code, missing_docs)] // Each test binary uses its part.
+
+use std::sync::Arc;
+
+use sterna_core::{Address, DateTime, Flag, Flags, Keyword, MailboxId, ManualClock, SystemFlags, Uid};
+use sterna_store::{Account, BlobWriter, NewEmail, Store, UidRange};
+
+pub struct Fixture {
+    pub dir: tempfile::TempDir,
+    pub store: Store,
+    pub account: Account,
+    pub inbox: MailboxId,
+}
+
+pub async fn open(dir: &std::path::Path) -> Store {
+    Store::open(dir, Arc::new(ManualClock::at(1_800_000_000))).await.unwrap()
+}
+
+impl Fixture {
+    pub async fn new() -> Fixture {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path()).await;
+        store.add_domain("example.org").await.unwrap();
+        let address = Address::parse("anne@example.org").unwrap();
+        let id = store.add_account(&address, Some("secret"), None).await.unwrap();
+        let account = store.account(id).await.unwrap();
+        let inbox = account.read(|tx| Ok(tx.mailboxes()?[0].id)).await.unwrap();
+        Fixture { dir, store, account, inbox }
+    }
+
+    pub fn email(&self, body: &[u8]) -> NewEmail {
+        email(&self.account, body)
+    }
+
+    pub async fn append(&self, mailbox: MailboxId, body: &[u8], flags: Flags) -> Uid {
+        let email = self.email(body);
+        self.account.write(move |tx| tx.append(mailbox, &email, &flags)).await.unwrap().uid
+    }
+
+    /// Asserts that every invariant holds.
+    pub async fn sound(&self) {
+        let report = self.account.check(|_, _| Ok(())).await.unwrap();
+        assert_eq!(report.findings, []);
+    }
+}
+
+pub fn email(account: &Account, body: &[u8]) -> NewEmail {
+    let mut blob = BlobWriter::new(account.home());
+    blob.write(body).unwrap();
+    NewEmail {
+        blob: blob.finish().unwrap(),
+        structure: b"structure".to_vec(),
+        internaldate: DateTime { unix: 1_700_000_000, offset: 120 },
+        sent: None,
+        thread_keys: vec![u64::from(body.first().copied().unwrap_or(0))],
+    }
+}
+
+pub fn uid(n: u32) -> Uid {
+    Uid::new(n).unwrap()
+}
+
+pub fn range(first: u32, last: u32) -> UidRange {
+    UidRange { first: uid(first), last: uid(last) }
+}
+
+pub fn flags(system: SystemFlags, keywords: &[&str]) -> Flags {
+    let keywords = keywords.iter().filter_map(|k| Keyword::new(k)).map(Flag::Keyword);
+    keywords
+        .chain(SystemFlags::ALL.iter().filter(|(b, _)| system.contains(*b)).map(|(b, _)| Flag::System(*b)))
+        .collect()
+}
