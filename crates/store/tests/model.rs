@@ -1,6 +1,8 @@
 //! Random operations on a mailbox beside a plain model of it: the index kept up to date by the change log equals one
 //! that is read whole, both equal the model, the change log tells every change, and the checker is content.
 
+#![allow(clippy::unwrap_used)] // Outside #[test] functions, too, a failure here is a failed test.
+
 mod support;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,7 @@
 //! What the store's tests share: a store in a temporary directory with one account, and messages made from text.
 
 #![allow(dead_code, missing_docs)] // Each test binary uses its part.
+#![allow(clippy::unwrap_used)] // A fixture that cannot be made fails the test.
 
 use std::sync::Arc;
 
