@@ -1,6 +1,6 @@
 //! A server under measurement, with one account that is filled with a corpus.
 
-use sterna_tests::{Dovecot, ImapWire, Memory, User};
+use sterna_tests::{Dovecot, ImapWire, Memory, SternaServer, User};
 
 use crate::{Corpus, Profile, maildir};
 
@@ -51,6 +51,65 @@ impl DovecotContender {
             wire.ok("LOGOUT");
         }
         DovecotContender { dovecot, user, users: 0 }
+    }
+}
+
+/// Sterna with the embedded store.
+#[derive(Debug)]
+pub struct SternaContender {
+    server: SternaServer,
+    user: User,
+    users: usize,
+}
+
+impl SternaContender {
+    /// A server without mail.
+    pub fn empty() -> SternaContender {
+        let server = SternaServer::start();
+        server.cli(&["domain", "add", "example.org"], "").success();
+        let user = server.user("bench@example.org", "bench");
+        SternaContender { server, user, users: 0 }
+    }
+
+    /// Brings the mailbox of another contender over, as an operator would.
+    pub fn move_from(&self, source: &dyn Contender) {
+        self.server.move_from(&self.user.login, source.port(), source.user()).success();
+    }
+
+    /// The most memory that the server's process ever held, in bytes.
+    pub fn peak_memory(&mut self) -> u64 {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.server.process().pid())).unwrap_or_default();
+        let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|l| l.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+        kib.expect("VmHWM of the server") * 1024
+    }
+}
+
+impl Contender for SternaContender {
+    fn name(&self) -> String {
+        format!("Sterna {}", env!("CARGO_PKG_VERSION"))
+    }
+
+    fn port(&self) -> u16 {
+        self.server.port()
+    }
+
+    fn user(&self) -> &User {
+        &self.user
+    }
+
+    fn empty_user(&mut self) -> User {
+        self.users += 1;
+        self.server.user(&format!("empty{}@example.org", self.users), "bench")
+    }
+
+    fn memory(&self) -> Memory {
+        self.server.memory()
+    }
+
+    fn idle_sessions(&self) -> usize {
+        10_000
     }
 }
 

@@ -21,7 +21,7 @@ mod seeding;
 use std::path::PathBuf;
 use std::time::Instant;
 
-pub use contender::{Contender, DovecotContender};
+pub use contender::{Contender, DovecotContender, SternaContender};
 pub use report::{Better, Report};
 
 use crate::Profile;
@@ -55,7 +55,10 @@ pub fn run(options: &Options) -> std::io::Result<()> {
     }
     if SECTIONS[1..].iter().any(|s| wanted(s)) {
         let messages = scaled(options, Profile::Many.messages());
-        let mut contenders: Vec<Box<dyn Contender>> = vec![Box::new(DovecotContender::filled(Profile::Many, messages))];
+        let dovecot = DovecotContender::filled(Profile::Many, messages);
+        let sterna = SternaContender::empty();
+        sterna.move_from(&dovecot);
+        let mut contenders: Vec<Box<dyn Contender>> = vec![Box::new(dovecot), Box::new(sterna)];
         for contender in &mut contenders {
             if wanted("reading") {
                 reading::measure(contender.as_mut(), messages, options, &mut report);

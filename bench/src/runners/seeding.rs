@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sterna_tests::{Dovecot, Mbsync, MbsyncOptions, peer, run as run_program};
 
-use super::contender::{Contender, DovecotContender, folders};
+use super::contender::{Contender, DovecotContender, SternaContender, folders};
 use super::report::{Better, Report};
 use super::{Options, scaled, seconds};
 use crate::Profile;
@@ -17,6 +17,7 @@ pub fn measure(options: &Options, report: &mut Report) {
     let source = DovecotContender::filled(Profile::Big, scaled(options, Profile::Big.messages()));
     for _ in 0..options.runs {
         read_everything(&source, report);
+        sterna(&source, report);
         doveadm_backup(&source, report);
         mbsync(&source, report);
         imapsync(&source, report);
@@ -35,6 +36,17 @@ fn read_everything(source: &DovecotContender, report: &mut Report) {
     });
     eprintln!("read {:.1} MB in {time:.2} s", bytes as f64 / 1e6);
     report.add(SECTION, "every body once over one connection, not stored", "s", Better::Lower, "test client", time);
+}
+
+/// `sterna move start --wait` beside a running server, from the command's start to its end: every message durable.
+fn sterna(source: &DovecotContender, report: &mut Report) {
+    let mut target = SternaContender::empty();
+    for measure in ["first copy", "a pass with nothing to do"] {
+        let time = seconds(|| target.move_from(source));
+        report.add(SECTION, measure, "s", Better::Lower, "sterna move", time);
+    }
+    let peak = target.peak_memory() as f64 / f64::from(1 << 20);
+    report.add(SECTION, "peak resident memory of the copying process", "MiB", Better::Lower, "sterna move", peak);
 }
 
 fn doveadm_backup(source: &DovecotContender, report: &mut Report) {
