@@ -10,5 +10,6 @@ pub mod framing;
 pub mod lexer;
 pub mod mailbox;
 pub mod mutf7;
+pub mod response_parser;
 pub mod sequence;
 pub mod write;
