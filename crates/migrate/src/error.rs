@@ -1,0 +1,79 @@
+//! What stops a move, in one sentence that says what and where, and whether trying again can help.
+//!
+//! The mover writes these sentences into the move's record; the command line and the receipt show them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sterna_core::AccountId;
+use sterna_imap::client::{self, Retry};
+
+/// An error of a move, an import or an export.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The source cannot be reached, refuses, throttles or breaks off.
+    #[error("{0}")]
+    Source(#[from] client::Error),
+    /// The source answers in a way that nothing may be concluded from.
+    #[error("{0}")]
+    Doubtful(String),
+    /// The store cannot take what is given to it.
+    #[error("{0}")]
+    Store(#[from] sterna_store::Error),
+    /// A file of an import or export.
+    #[error("cannot {what} {}: {reason}", path.display())]
+    File {
+        /// What was being done.
+        what: &'static str,
+        /// To which file.
+        path: PathBuf,
+        /// Why it failed.
+        reason: std::io::Error,
+    },
+    /// What the caller asked for makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// No move of the account is known.
+    #[error("no move of account {0} is planned; start one first")]
+    NoMove(AccountId),
+    /// The account's move runs in this process already.
+    #[error("the move of account {0} is running already")]
+    Running(AccountId),
+    /// Stopped by its [`crate::Cancel`]; the next run goes on where this one stopped.
+    #[error("stopped; the next run goes on from here")]
+    Cancelled,
+    /// The record of a move, or a receipt, cannot be read.
+    #[error("{what} cannot be read: {reason}")]
+    Unreadable {
+        /// Of what.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// How long to wait for a disk to be given space before the next attempt.
+const DISK_FULL_WAIT: Duration = Duration::from_secs(60);
+
+impl Error {
+    /// Whether trying again can help, and when.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Error::Source(e) => e.retry(),
+            Error::Doubtful(_) => Retry::Now,
+            Error::Store(sterna_store::Error::DiskFull) => Retry::After(DISK_FULL_WAIT),
+            _ => Retry::Never,
+        }
+    }
+
+    pub(crate) fn file(what: &'static str, path: &std::path::Path, reason: std::io::Error) -> Error {
+        Error::File { what, path: path.to_owned(), reason }
+    }
+
+    pub(crate) fn join(error: tokio::task::JoinError) -> Error {
+        Error::Store(sterna_store::Error::Internal(error.to_string()))
+    }
+}

@@ -1,0 +1,150 @@
+//! Writes a batch: its messages and the folder's cursor in one transaction, so that a crash neither loses nor repeats
+//! a message.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use sterna_core::{DateTime, Flags, ModSeq, Uid};
+use sterna_imap::codec::response_parser::Fetch;
+use sterna_imap::codec::sequence::NumberSet;
+use sterna_store::{Import, NewEmail, Tx, UidRange};
+
+use super::{Context, FolderJob};
+use crate::cursor;
+use crate::error::Result;
+
+/// What the source says of a message beside its body.
+#[derive(Debug, Default)]
+pub(super) struct Envelope {
+    flags: Flags,
+    odd: Vec<String>,
+    date: Option<DateTime>,
+    raw_date: Option<String>,
+    modseq: Option<ModSeq>,
+    saved_at: Option<i64>,
+}
+
+impl Envelope {
+    pub fn from_fetch(fetch: &Fetch) -> Envelope {
+        let list = fetch.flags.clone().unwrap_or_default();
+        let date = fetch.internal_date.as_ref();
+        Envelope {
+            flags: list.flags,
+            odd: list.odd,
+            date: date.and_then(|d| d.parsed),
+            raw_date: date.map(|d| String::from_utf8_lossy(&d.raw).into_owned()),
+            modseq: fetch.modseq.filter(|m| *m > ModSeq(0)),
+            saved_at: fetch.save_date.as_ref().and_then(|d| d.parsed).map(|d| d.unix),
+        }
+    }
+}
+
+/// A batch that is ready to be written.
+pub(super) struct Ready {
+    pub emails: HashMap<Uid, NewEmail>,
+    pub envelopes: HashMap<Uid, Envelope>,
+    /// UIDs dealt with when this is durable.
+    pub covers: NumberSet,
+    /// UIDs that the source has and does not give, with its words.
+    pub missing: Vec<(Uid, String)>,
+}
+
+/// Writes it. Returns when it is durable.
+pub(super) async fn commit(context: Arc<Context>, folder: Arc<FolderJob>, ready: Ready) -> Result<()> {
+    let messages = ready.emails.len() as u64;
+    let bytes: u64 = ready.emails.values().map(|e| e.blob.size).sum();
+    context.account.write(move |tx| write(tx, &folder, ready)).await?;
+    context.counters.messages.fetch_add(messages, Ordering::Relaxed);
+    context.counters.bytes.fetch_add(bytes, Ordering::Relaxed);
+    context.reporter.carried(messages, bytes);
+    Ok(())
+}
+
+fn write(tx: &Tx<'_>, folder: &FolderJob, ready: Ready) -> sterna_store::Result<()> {
+    let Ready { emails, mut envelopes, covers, missing } = ready;
+    let present = present(tx, folder, &covers)?;
+    cursor::update(tx, &folder.wire, |cursor| {
+        if cursor.uid_validity != folder.validity.get() {
+            // The folder was begun anew meanwhile: these UIDs mean nothing any more.
+            folder.fail();
+            return Ok(());
+        }
+        for uid in &present {
+            if !cursor.done.contains(uid.get()) {
+                cursor.foreign.insert(uid.get());
+            }
+        }
+        // In ascending order: the store's pages fill up, and UIDNEXT rises once.
+        let mut emails: Vec<(Uid, NewEmail)> = emails.into_iter().collect();
+        emails.sort_unstable_by_key(|(uid, _)| *uid);
+        let mut arrived = NumberSet::new();
+        for (uid, email) in emails {
+            arrived.insert(uid.get());
+            let envelope = envelopes.remove(&uid).unwrap_or_default();
+            if present.contains(&uid) && !cursor.foreign.contains(uid.get()) {
+                continue;
+            }
+            import(tx, folder, cursor, uid, email, envelope)?;
+        }
+        cursor.missing = cursor.missing.difference(&covers).difference(&arrived);
+        for (uid, reason) in missing {
+            cursor.missing.insert(uid.get());
+            folder.note(tx, Some(uid), &format!("the source does not give this message: {reason}; it is asked for again in each pass"))?;
+        }
+        cursor.done = cursor.done.union(&covers);
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn import(
+    tx: &Tx<'_>,
+    folder: &FolderJob,
+    cursor: &mut cursor::Cursor,
+    uid: Uid,
+    mut email: NewEmail,
+    envelope: Envelope,
+) -> sterna_store::Result<()> {
+    let mut target = uid;
+    if cursor.foreign.contains(uid.get()) {
+        // A message was added here under the UID that the source gave to another one: both stay.
+        let next = u32::try_from(tx.mailbox(folder.mailbox)?.uid_next).ok().and_then(Uid::new);
+        target = next.ok_or(sterna_store::Error::UidTaken { mailbox: folder.mailbox, uid: u64::from(uid.get()) })?;
+        cursor.foreign.insert(target.get());
+        folder.note(tx, Some(uid), &format!("its UID was taken by a message added here; it has UID {target} here"))?;
+    }
+    email.internaldate = match envelope.date {
+        Some(date) => date,
+        None => {
+            let said = envelope.raw_date.as_deref().unwrap_or("NIL").escape_debug().to_string();
+            let (date, from) = match email.sent {
+                Some(sent) => (sent, "of its Date field"),
+                None => (DateTime::utc(tx.now()), "of the move"),
+            };
+            folder.note(tx, Some(uid), &format!("its INTERNALDATE \"{said}\" is not a date; it has the one {from}"))?;
+            date
+        }
+    };
+    for flag in &envelope.odd {
+        let reason = format!("its flag \"{}\" is none that a message can have and was left out", flag.escape_debug());
+        folder.note(tx, Some(uid), &reason)?;
+    }
+    let import = Import { modseq: envelope.modseq, saved_at: envelope.saved_at, uidl: None };
+    tx.import(folder.mailbox, target, &email, &envelope.flags, &import)?;
+    Ok(())
+}
+
+/// UIDs of the stretch that messages here have already.
+fn present(tx: &Tx<'_>, folder: &FolderJob, covers: &NumberSet) -> sterna_store::Result<BTreeSet<Uid>> {
+    let mut present = BTreeSet::new();
+    for (first, last) in covers.ranges() {
+        let (Some(first), Some(last)) = (Uid::new(*first), Uid::new(*last)) else { continue };
+        let _ = tx.messages(folder.mailbox, UidRange { first, last }, |message| {
+            present.insert(message.uid);
+            Ok(ControlFlow::Continue(()))
+        })?;
+    }
+    Ok(present)
+}
