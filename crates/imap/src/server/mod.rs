@@ -4,23 +4,38 @@
 //! commands, [`dispatch`] gives each to its handler, a file for each command; [`sync`] then tells what changed. Nothing
 //! here blocks a thread of the runtime: all work on data happens inside the store's closures.
 
+mod append;
+mod auth;
+mod basic;
+mod capability;
+mod compress;
 mod config;
 mod copy;
 mod dispatch;
+mod enable;
 mod expunge;
 mod fetch;
+mod id;
+mod idle;
+mod incoming;
 mod mailboxes;
 mod names;
+mod notify;
+mod notify_events;
 mod output;
 mod problem;
+mod qresync;
 mod search;
+mod select;
 mod session;
 mod sort;
+mod starttls;
 mod store;
 mod sync;
 #[cfg(test)]
 mod testing;
 mod thread;
+mod throttle;
 mod transport;
 mod view;
 
@@ -31,18 +46,26 @@ use sterna_store::Store;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
+use session::Session;
+use throttle::Throttle;
+use tracing::Instrument as _;
+use transport::Stream;
+
 pub use config::{PlaintextPolicy, ServerConfig};
+pub use session::{Enabled, ResumedSession};
+pub use transport::ClientStream;
 
 /// What all connections of one server share.
 pub struct Service {
     pub(crate) store: Store,
     pub(crate) config: ServerConfig,
+    throttle: Throttle,
 }
 
 impl Service {
     /// One for each store; the listeners share it.
     pub fn new(store: Store, config: ServerConfig) -> Arc<Service> {
-        Arc::new(Service { store, config })
+        Arc::new(Service { store, config, throttle: Throttle::default() })
     }
 }
 
@@ -63,5 +86,45 @@ pub async fn serve_connection(
     tls: PortTls,
     shutdown: watch::Receiver<bool>,
 ) {
-    session::serve(service, stream, peer, tls, shutdown).await;
+    let span = tracing::info_span!("imap", %peer, account = tracing::field::Empty);
+    serve(service, stream, peer, tls, shutdown).instrument(span).await;
+}
+
+async fn serve(
+    service: Arc<Service>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: PortTls,
+    shutdown: watch::Receiver<bool>,
+) {
+    // Answers are written in one piece: waiting for more to send would only delay them.
+    let _ = stream.set_nodelay(true);
+    let mut session = Box::new(Session::new(service, Stream::new(ClientStream::Plain(stream)), peer, shutdown));
+    if tls == PortTls::Implicit
+        && let Err(problem) = Box::pin(session.start_tls()).await
+    {
+        return tracing::debug!(?problem, "no TLS");
+    }
+    session.greet();
+    session.run(None).await;
+}
+
+/// Goes on with a session that was held elsewhere, at a command boundary or in IDLE. The client notices nothing but
+/// what changed: its first synchronisation tells it.
+pub async fn resume_connection(
+    service: Arc<Service>,
+    stream: ClientStream,
+    peer: SocketAddr,
+    shutdown: watch::Receiver<bool>,
+    state: ResumedSession,
+) {
+    let span = tracing::info_span!("imap", %peer, account = tracing::field::Empty);
+    let resumed = async move {
+        let mut session = Box::new(Session::new(service, Stream::new(stream), peer, shutdown));
+        match Box::pin(session.resume(state)).await {
+            Ok(idle) => session.run(idle).await,
+            Err(problem) => tracing::warn!(?problem, "cannot resume a session"),
+        }
+    };
+    resumed.instrument(span).await;
 }

@@ -1,0 +1,128 @@
+//! LOGIN and AUTHENTICATE with PLAIN and LOGIN (RFC 9051 §6.2, RFC 4616, RFC 4959).
+//!
+//! A password is never logged, and never taken where the policy forbids it.
+
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::capability;
+use super::problem::{Problem, Reply, ReplyCode};
+use super::session::Session;
+use crate::codec::command::session::{AuthResponse, Authenticate, Login, Secret};
+use crate::codec::framing::{LineStep, plain_line};
+use crate::codec::write::status::{challenge, names};
+
+/// The longest line of a SASL exchange, bytes.
+const MAX_LINE: usize = 8_192;
+
+/// Failures on one connection after which it ends.
+const MAX_FAILED: u32 = 5;
+
+/// Answers LOGIN.
+pub(super) async fn login(session: &mut Session, command: Login) -> Result<Reply, Problem> {
+    may_log_in(session)?;
+    verify(session, &command.user, &command.password.0).await
+}
+
+/// Answers AUTHENTICATE.
+pub(super) async fn authenticate(session: &mut Session, command: Authenticate) -> Result<Reply, Problem> {
+    may_log_in(session)?;
+    let first = command.initial_response;
+    match command.mechanism.as_str() {
+        "PLAIN" => {
+            let Secret(message) = response(session, first, "").await?;
+            // message = [authzid] NUL authcid NUL passwd (RFC 4616 §2)
+            let mut fields = message.splitn(3, |b| *b == 0);
+            let (Some(authzid), Some(user), Some(password)) = (fields.next(), fields.next(), fields.next()) else {
+                return Err(Problem::bad("not a message of SASL PLAIN"));
+            };
+            if !authzid.is_empty() && !authzid.eq_ignore_ascii_case(user) {
+                return Err(Problem::no_code(names::AUTHORIZATIONFAILED, "acting for others is not supported"));
+            }
+            verify(session, user, password).await
+        }
+        "LOGIN" => {
+            let Secret(user) = response(session, first, &STANDARD.encode("User Name\0")).await?;
+            let Secret(password) = response(session, None, &STANDARD.encode("Password\0")).await?;
+            verify(session, &user, &password).await
+        }
+        _ => Err(Problem::no_code(names::CANNOT, "this mechanism is not supported")),
+    }
+}
+
+fn may_log_in(session: &Session) -> Result<(), Problem> {
+    if session.account.is_some() {
+        return Err(Problem::bad("logged in already"));
+    }
+    if !capability::takes_passwords(session) {
+        return Err(Problem::no_code(names::PRIVACYREQUIRED, "start TLS before you send a password"));
+    }
+    Ok(())
+}
+
+/// The client's response, which may have come with the command.
+async fn response(session: &mut Session, initial: Option<Secret>, question: &str) -> Result<Secret, Problem> {
+    if let Some(initial) = initial {
+        return Ok(initial);
+    }
+    challenge(session.out.buffer(), question);
+    session.out.flush().await?;
+    match AuthResponse::parse(&session.line(MAX_LINE, session.service.config.login_timeout).await?) {
+        AuthResponse::Data(data) => Ok(data),
+        AuthResponse::Cancelled => Err(Problem::bad("AUTHENTICATE cancelled")),
+        AuthResponse::Invalid => Err(Problem::bad("not base64")),
+    }
+}
+
+async fn verify(session: &mut Session, user: &[u8], password: &[u8]) -> Result<Reply, Problem> {
+    let (ip, throttle) = (session.peer.ip(), &session.service.throttle);
+    let name = String::from_utf8_lossy(user).trim().to_owned();
+    if !throttle.allows(ip, &name, Instant::now()) {
+        tracing::warn!("too many failed logins");
+        return Err(Problem::no_code(names::UNAVAILABLE, "too many failed logins, try again later"));
+    }
+    let record = match std::str::from_utf8(password) {
+        Ok(password) => session.service.store.verify(&name, password).await?,
+        Err(_) => None,
+    };
+    let Some(record) = record else {
+        let factor = throttle.failed(ip, &name, Instant::now());
+        tracing::info!(user = %name.chars().take(100).collect::<String>(), "login failed");
+        tokio::time::sleep(session.service.config.login_delay.saturating_mul(factor)).await;
+        session.failed_logins += 1;
+        if session.failed_logins >= MAX_FAILED {
+            return Err(Problem::Bye {
+                code: Some(names::AUTHENTICATIONFAILED.into()),
+                text: "too many failed logins".into(),
+            });
+        }
+        return Err(Problem::no_code(names::AUTHENTICATIONFAILED, "wrong user name or password"));
+    };
+    throttle.succeeded(&name);
+    let account = session.service.store.account(record.id).await?;
+    session.authenticated(account);
+    tracing::info!("logged in");
+    // RFC 9051 §6.2.3: a client that gets them here need not ask again.
+    Ok(Reply::ok_code(ReplyCode::Capability(capability::list(session)), "logged in"))
+}
+
+impl Session {
+    /// A line that is not a command. Without one for `limit`, or above `max` bytes, the session ends.
+    pub(super) async fn line(&mut self, max: usize, limit: Duration) -> Result<bytes::BytesMut, Problem> {
+        let read = async {
+            loop {
+                match plain_line(&self.input, max) {
+                    LineStep::Line { len } => return Ok(self.input.split_to(len)),
+                    LineStep::TooLong => return Err(Problem::bye("line too long")),
+                    LineStep::NeedMore => {}
+                }
+                if self.out.stream.read(&mut self.input).await? == 0 {
+                    return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
+                }
+            }
+        };
+        tokio::time::timeout(limit, read).await.map_err(|_| Problem::bye("autologout"))?
+    }
+}

@@ -1,0 +1,36 @@
+//! ENABLE (RFC 9051 §6.3.1, RFC 5161).
+
+use super::problem::{Problem, Reply};
+use super::session::Session;
+use crate::codec::write;
+
+/// Answers ENABLE: tells what this very command switched on; what is unknown is ignored.
+pub(super) fn handle(session: &mut Session, capabilities: &[String]) -> Result<Reply, Problem> {
+    session.account()?;
+    let before = session.enabled;
+    let enabled = &mut session.enabled;
+    for name in capabilities {
+        match name.as_str() {
+            "CONDSTORE" => enabled.condstore = true,
+            // RFC 7162 §3.2.3: QRESYNC includes CONDSTORE.
+            "QRESYNC" => (enabled.qresync, enabled.condstore) = (true, true),
+            "UTF8=ACCEPT" => enabled.utf8_accept = true,
+            "IMAP4REV2" => enabled.imap4rev2 = true,
+            "UIDONLY" => enabled.uidonly = true,
+            _ => {}
+        }
+    }
+    let now = *enabled;
+    let told: Vec<&str> = [
+        ("CONDSTORE", now.condstore && !before.condstore),
+        ("QRESYNC", now.qresync && !before.qresync),
+        ("UTF8=ACCEPT", now.utf8_accept && !before.utf8_accept),
+        ("IMAP4rev2", now.imap4rev2 && !before.imap4rev2),
+        ("UIDONLY", now.uidonly && !before.uidonly),
+    ]
+    .into_iter()
+    .filter_map(|(name, on)| on.then_some(name))
+    .collect();
+    write::session::enabled(session.out.buffer(), &told);
+    Ok(Reply::ok("ENABLE completed"))
+}
