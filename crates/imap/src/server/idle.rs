@@ -80,3 +80,7 @@ async fn tell(session: &mut Session) -> Result<(), Problem> {
         Ok(()) => Ok(()),
     }
 }
+
+#[cfg(test)]
+#[path = "idle_tests.rs"]
+mod tests;

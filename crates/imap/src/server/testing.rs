@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use super::{PortTls, ServerConfig, Service, serve_connection};
+use super::{ClientStream, PortTls, ResumedSession, ServerConfig, Service, resume_connection, serve_connection};
 
 /// The account of every test.
 pub(crate) const USER: &str = "ada@example.org";
@@ -20,6 +20,7 @@ pub(crate) const PASSWORD: &str = "correct horse";
 pub(crate) struct Server {
     pub store: Store,
     pub account: Account,
+    service: Arc<Service>,
     address: std::net::SocketAddr,
     pub shutdown: watch::Sender<bool>,
     _dir: TempDir,
@@ -40,13 +41,14 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (shutdown, receiver) = watch::channel(false);
+        let shared = service.clone();
         tokio::spawn(async move {
             while let Ok((stream, peer)) = listener.accept().await {
                 let (service, shutdown) = (service.clone(), receiver.clone());
                 tokio::spawn(serve_connection(service, stream, peer, PortTls::Plain, shutdown));
             }
         });
-        Arc::new(Server { store, account, address, shutdown, _dir: dir })
+        Arc::new(Server { store, account, service: shared, address, shutdown, _dir: dir })
     }
 
     /// A connection that has read the greeting.
@@ -55,6 +57,16 @@ impl Server {
         let mut client = Client { server: self.clone(), stream: BufReader::new(stream), tags: 0 };
         assert!(client.response().await.starts_with("* OK "));
         client
+    }
+
+    /// A connection that goes on with a session from elsewhere.
+    pub async fn resume(self: &Arc<Server>, state: ResumedSession) -> Client {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (held, peer) = listener.accept().await.unwrap();
+        let (service, shutdown) = (self.service.clone(), self.shutdown.subscribe());
+        tokio::spawn(resume_connection(service, ClientStream::Plain(held), peer, shutdown, state));
+        Client { server: self.clone(), stream: BufReader::new(stream), tags: 0 }
     }
 
     /// A connection that is logged in.
