@@ -89,9 +89,8 @@ pub(crate) fn update(
 ) -> sterna_store::Result<Cursor> {
     let known = tx.move_folders()?.into_iter().find(|f| f.source == source);
     let lost = |e: Error| sterna_store::Error::Corrupt(e.to_string());
-    let mut folder = known.ok_or_else(|| {
-        sterna_store::Error::NotFound(format!("the cursor of folder {}", source.escape_ascii()))
-    })?;
+    let mut folder = known
+        .ok_or_else(|| sterna_store::Error::NotFound(format!("the cursor of folder {}", source.escape_ascii())))?;
     let mut cursor = Cursor::read(&folder.cursor).map_err(lost)?;
     change(&mut cursor)?;
     folder.cursor = cursor.write().map_err(lost)?;

@@ -85,18 +85,13 @@ impl Mover {
     ///
     /// Errors that may pass are waited out with growing pauses (and as long as a throttling source asks for), and
     /// written into the record while they last. Errors that somebody must see to, and [`Error::Cancelled`], end it.
-    pub async fn run(
-        &self,
-        account: AccountId,
-        cancel: &Cancel,
-        progress: watch::Sender<Progress>,
-    ) -> Result<State> {
+    pub async fn run(&self, account: AccountId, cancel: &Cancel, progress: watch::Sender<Progress>) -> Result<State> {
         let _running = self.claim(account)?;
         let (record, stored) = self.load(account).await?;
         let login = self.login(&record, &stored)?;
         let reporter = Arc::new(Reporter::new(progress));
         let handle = self.store.account(account).await?;
-        let context = Arc::new(Context::new(handle, self.store.clock(), reporter));
+        let context = Arc::new(Context::new(handle, reporter));
         let run = Run { store: &self.store, account, context, login, record, secret: stored.secret };
         run.drive(cancel).await
     }
@@ -108,7 +103,8 @@ impl Mover {
             loaded => loaded?,
         };
         let handle = self.store.account(account).await?;
-        let (folders, exceptions) = handle.read(|tx| Ok((tx.move_folders()?, tx.move_exceptions()?.len() as u64))).await?;
+        let (folders, exceptions) =
+            handle.read(|tx| Ok((tx.move_folders()?, tx.move_exceptions()?.len() as u64))).await?;
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).contains(&account);
         let (refused, missing) = (Vec::new(), 0);
         let mut status =

@@ -114,7 +114,9 @@ impl<'p> Pass<'p> {
             Err(e) => return Err(e.into()),
         };
         let Some(validity) = selected.uid_validity else {
-            return self.refuse(folder, "the source tells no UIDVALIDITY for it, so that its messages have no identity").await;
+            return self
+                .refuse(folder, "the source tells no UIDVALIDITY for it, so that its messages have no identity")
+                .await;
         };
         let modseq = selected.highest_modseq.unwrap_or_default();
         let resynced = known.is_some() && connection.is_enabled("QRESYNC") && cursor.uid_validity == validity.get();
@@ -171,7 +173,9 @@ impl<'p> Pass<'p> {
                 if cursor.uid_validity != 0 {
                     gone::expunge(tx, mailbox, &cursor.brought())?;
                     let was = cursor.uid_validity;
-                    let reason = format!("UIDVALIDITY changed at the source from {was} to {validity}; the folder was copied anew");
+                    let reason = format!(
+                        "UIDVALIDITY changed at the source from {was} to {validity}; the folder was copied anew"
+                    );
                     tx.add_move_exception(&wire, None, &reason)?;
                 }
                 let here = tx.mailbox(mailbox)?;
@@ -343,11 +347,8 @@ fn settle_folder(tx: &Tx<'_>, p: &Pending) -> sterna_store::Result<(u64, u64)> {
 fn state(selected: &Selected, validity: UidValidity, delta: &Delta, cursor: &Cursor) -> SourceState {
     let told = selected.uid_next.map_or(0, Uid::get);
     let largest = delta.wanted.last().max(cursor.done.last()).map_or(0, u64::from);
-    let seen = Seen {
-        messages: selected.exists,
-        uid_next: told,
-        modseq: selected.highest_modseq.unwrap_or_default().0,
-    };
+    let seen =
+        Seen { messages: selected.exists, uid_next: told, modseq: selected.highest_modseq.unwrap_or_default().0 };
     SourceState { validity, seen, uid_next: u64::from(told).max(largest + 1) }
 }
 

@@ -96,15 +96,21 @@ impl SourceSpec {
         let (authority, query) = rest.split_once('?').unwrap_or((rest, ""));
         let authority = authority.strip_suffix('/').unwrap_or(authority);
         if authority.contains('@') {
-            return Err(Error::Invalid("the source names a login; give it apart, and the password on standard input".into()));
+            return Err(Error::Invalid(
+                "the source names a login; give it apart, and the password on standard input".into(),
+            ));
         }
         let (host, port) = match authority.strip_prefix('[').map(|v6| v6.split_once(']')) {
-            Some(Some((host, "")) ) => (host, None),
+            Some(Some((host, ""))) => (host, None),
             Some(Some((host, port))) => (host, Some(port.strip_prefix(':').ok_or_else(|| bad("has no port"))?)),
             Some(None) => return Err(bad("has no closing bracket")),
             None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
         };
-        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control() || "/:#[]".contains(c) && !authority.starts_with('[')) {
+        if host.is_empty()
+            || host.contains(|c: char| {
+                c.is_whitespace() || c.is_control() || "/:#[]".contains(c) && !authority.starts_with('[')
+            })
+        {
             return Err(bad("has no valid host name"));
         }
         let port = match port {
@@ -125,7 +131,15 @@ impl SourceSpec {
         if user.is_empty() {
             return Err(Error::Invalid("the source needs a user to log in as".into()));
         }
-        Ok(SourceSpec { host: host.to_owned(), port, tls, user: user.to_owned(), master: None, authzid: None, ca: None })
+        Ok(SourceSpec {
+            host: host.to_owned(),
+            port,
+            tls,
+            user: user.to_owned(),
+            master: None,
+            authzid: None,
+            ca: None,
+        })
     }
 
     /// The server, as the client connects to it.

@@ -135,7 +135,8 @@ fn give_roles(tx: &Tx<'_>, listing: &Listing, mailboxes: &Mailboxes) -> sterna_s
             None if tree.get(*id).is_some_and(|m| m.role.is_none()) => tx.set_role(*id, Some(role))?,
             Some(other) if other.id != *id => {
                 let attribute = role.imap_attribute().unwrap_or_default();
-                let reason = format!("has the special use {attribute} at the source, which \"{}\" has here", other.name);
+                let reason =
+                    format!("has the special use {attribute} at the source, which \"{}\" has here", other.name);
                 tx.add_move_exception(&folder.wire, None, &reason)?;
             }
             _ => {}

@@ -71,7 +71,9 @@ pub(crate) fn expunge(tx: &Tx<'_>, mailbox: MailboxId, uids: &NumberSet) -> ster
         .intersection(uids)
         .ranges()
         .iter()
-        .filter_map(|(first, last)| Some(UidRange { first: sterna_core::Uid::new(*first)?, last: sterna_core::Uid::new(*last)? }))
+        .filter_map(|(first, last)| {
+            Some(UidRange { first: sterna_core::Uid::new(*first)?, last: sterna_core::Uid::new(*last)? })
+        })
         .collect();
     if ranges.is_empty() {
         return Ok(0);

@@ -98,7 +98,8 @@ impl Listing {
         let known: HashSet<MailboxName> =
             folders.iter().filter(|f| !f.entry.has("\\NonExistent")).map(|f| f.entry.name.clone()).collect();
         let one_delimiter = delimiter;
-        let lost = folders.iter().filter(|f| f.entry.has("\\NonExistent") && f.subscribed).map(|f| f.entry.name.clone());
+        let lost =
+            folders.iter().filter(|f| f.entry.has("\\NonExistent") && f.subscribed).map(|f| f.entry.name.clone());
         let mut dangling: Vec<MailboxName> = lost.chain(lsub).filter(|name| !known.contains(name)).collect();
         dangling.sort();
         dangling.dedup();
@@ -108,7 +109,9 @@ impl Listing {
             if !paths.insert(path.join(account)) {
                 // Two names that are one here: of INBOX that is the rule, else the second gets a name of its own.
                 if matches!(&path.components[..], [only] if only.name == "INBOX") {
-                    listing.remarks.push((wire, "is another spelling of INBOX; its messages are those of INBOX".into()));
+                    listing
+                        .remarks
+                        .push((wire, "is another spelling of INBOX; its messages are those of INBOX".into()));
                     continue;
                 }
                 names::make_distinct(&mut path, &wire, |p| paths.contains(&p.join(account)));

@@ -144,7 +144,8 @@ mod tests {
         for wire in [&b"R&D"[..], b"a&AOk", b"&2D0-", b"\xc9l\xe9ments", "Éléments".as_bytes(), b"&AGE-"] {
             let p = read(wire, '/', '/');
             let [c] = &p.components[..] else { panic!("{p:?}") };
-            let back = c.raw.clone().unwrap_or_else(|| MailboxName::from_text(&c.name).to_wire(NameEncoding::ModifiedUtf7));
+            let back =
+                c.raw.clone().unwrap_or_else(|| MailboxName::from_text(&c.name).to_wire(NameEncoding::ModifiedUtf7));
             assert_eq!(back, wire);
             assert_eq!(p.replaced, None);
         }

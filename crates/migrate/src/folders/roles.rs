@@ -10,16 +10,60 @@ use super::{Listing, SourceFolder};
 const KNOWN: [(Role, &[&str]); 5] = [
     (
         Role::Sent,
-        &["sent", "sent items", "sent messages", "sent mail", "éléments envoyés", "envoyés", "messages envoyés", "gesendet", "gesendete objekte", "gesendete elemente", "enviados", "elementos enviados", "posta inviata", "inviata", "verzonden items"],
+        &[
+            "sent",
+            "sent items",
+            "sent messages",
+            "sent mail",
+            "éléments envoyés",
+            "envoyés",
+            "messages envoyés",
+            "gesendet",
+            "gesendete objekte",
+            "gesendete elemente",
+            "enviados",
+            "elementos enviados",
+            "posta inviata",
+            "inviata",
+            "verzonden items",
+        ],
     ),
     (Role::Drafts, &["drafts", "draft", "brouillons", "entwürfe", "borradores", "bozze", "concepten"]),
     (
         Role::Trash,
-        &["trash", "deleted items", "deleted messages", "bin", "corbeille", "éléments supprimés", "papierkorb", "gelöschte objekte", "gelöschte elemente", "papelera", "elementos eliminados", "cestino", "posta eliminata", "prullenbak"],
+        &[
+            "trash",
+            "deleted items",
+            "deleted messages",
+            "bin",
+            "corbeille",
+            "éléments supprimés",
+            "papierkorb",
+            "gelöschte objekte",
+            "gelöschte elemente",
+            "papelera",
+            "elementos eliminados",
+            "cestino",
+            "posta eliminata",
+            "prullenbak",
+        ],
     ),
     (
         Role::Junk,
-        &["junk", "junk e-mail", "junk email", "spam", "bulk mail", "courrier indésirable", "indésirables", "pourriel", "junk-e-mail", "correo no deseado", "posta indesiderata", "ongewenste e-mail"],
+        &[
+            "junk",
+            "junk e-mail",
+            "junk email",
+            "spam",
+            "bulk mail",
+            "courrier indésirable",
+            "indésirables",
+            "pourriel",
+            "junk-e-mail",
+            "correo no deseado",
+            "posta indesiderata",
+            "ongewenste e-mail",
+        ],
     ),
     (Role::Archive, &["archive", "archives", "archiv", "archivo", "archivio"]),
 ];
@@ -93,7 +137,8 @@ mod tests {
 
     #[test]
     fn names_are_guessed_at_the_top_only() {
-        let mut folders = vec![folder("Clients/Sent"), folder("Éléments envoyés"), folder("INBOX/Corbeille"), folder("Sent Items")];
+        let mut folders =
+            vec![folder("Clients/Sent"), folder("Éléments envoyés"), folder("INBOX/Corbeille"), folder("Sent Items")];
         guess(&mut folders);
         let roles: Vec<_> = folders.iter().map(|f| f.role).collect();
         assert_eq!(roles, [None, None, Some(Role::Trash), Some(Role::Sent)]);

@@ -193,7 +193,9 @@ fn compare(uid: Uid, theirs: (&str, &Line), mine: (&str, &Line), result: &mut Fo
     }
     if !dates {
         let show = |line: &Line| line.date.map(|d| d.imap().to_string()).unwrap_or_default();
-        note(result, || format!("UID {uid} has INTERNALDATE {} at the source and {} here", show(theirs.1), show(mine.1)));
+        note(result, || {
+            format!("UID {uid} has INTERNALDATE {} at the source and {} here", show(theirs.1), show(mine.1))
+        });
     }
     if !bodies {
         note(result, || format!("UID {uid} has other bytes at the source"));

@@ -8,7 +8,6 @@ mod markdown;
 mod sides;
 mod sign;
 
-
 use serde::{Deserialize, Serialize};
 use sterna_core::AccountId;
 use sterna_imap::codec::mailbox::{MailboxName, NameEncoding};
@@ -206,7 +205,6 @@ pub(crate) fn shown(wire: &[u8]) -> String {
         wire => MailboxName::from_wire(wire, NameEncoding::ModifiedUtf7).into_string(),
     }
 }
-
 
 fn unreadable(reason: impl ToString) -> Error {
     Error::Unreadable { what: "the receipt", reason: reason.to_string() }

@@ -36,9 +36,9 @@ pub fn verify(json: &str) -> Result<Verdict> {
     let signed = value.get("receipt").ok_or_else(|| unreadable("no receipt"))?;
     let key = from_hex(public_key).ok_or_else(|| unreadable("the public key is not hexadecimal"))?;
     let signature = from_hex(signature).ok_or_else(|| unreadable("the signature is not hexadecimal"))?;
-    UnparsedPublicKey::new(&ED25519, key)
-        .verify(&canonical(signed)?, &signature)
-        .map_err(|_| Error::Invalid("the receipt was changed after it was signed: its signature does not fit".into()))?;
+    UnparsedPublicKey::new(&ED25519, key).verify(&canonical(signed)?, &signature).map_err(|_| {
+        Error::Invalid("the receipt was changed after it was signed: its signature does not fit".into())
+    })?;
     let comparison = serde_json::from_value(signed.clone()).map_err(unreadable)?;
     Ok(Verdict { comparison, public_key: public_key.to_owned() })
 }
@@ -48,11 +48,7 @@ pub(super) async fn sign(data: &Path, comparison: Comparison) -> Result<Receipt>
     let key = tokio::task::spawn_blocking(move || key(&path)).await.map_err(Error::join)??;
     let value = serde_json::to_value(&comparison).map_err(unreadable)?;
     let signature = key.sign(&canonical(&value)?);
-    Ok(Receipt {
-        comparison,
-        public_key: to_hex(key.public_key().as_ref()),
-        signature: to_hex(signature.as_ref()),
-    })
+    Ok(Receipt { comparison, public_key: to_hex(key.public_key().as_ref()), signature: to_hex(signature.as_ref()) })
 }
 
 pub(super) fn envelope(receipt: &Receipt) -> Result<String> {

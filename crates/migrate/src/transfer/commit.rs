@@ -13,7 +13,7 @@ use sterna_store::{Import, NewEmail, Tx, UidRange};
 
 use super::{Context, FolderJob};
 use crate::cursor;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What the source says of a message beside its body.
 #[derive(Debug, Default)]
@@ -55,11 +55,15 @@ pub(super) struct Ready {
 pub(super) async fn commit(context: Arc<Context>, folder: Arc<FolderJob>, ready: Ready) -> Result<()> {
     let messages = ready.emails.len() as u64;
     let bytes: u64 = ready.emails.values().map(|e| e.blob.size).sum();
-    context.account.write(move |tx| write(tx, &folder, ready)).await?;
-    context.counters.messages.fetch_add(messages, Ordering::Relaxed);
-    context.counters.bytes.fetch_add(bytes, Ordering::Relaxed);
-    context.reporter.carried(messages, bytes);
-    Ok(())
+    // A task of its own: a transaction that has begun is counted, even if its pass is given up meanwhile.
+    let writing = tokio::spawn(async move {
+        context.account.write(move |tx| write(tx, &folder, ready)).await?;
+        context.counters.messages.fetch_add(messages, Ordering::Relaxed);
+        context.counters.bytes.fetch_add(bytes, Ordering::Relaxed);
+        context.reporter.carried(messages, bytes);
+        Ok(())
+    });
+    writing.await.map_err(Error::join)?
 }
 
 fn write(tx: &Tx<'_>, folder: &FolderJob, ready: Ready) -> sterna_store::Result<()> {
@@ -91,7 +95,11 @@ fn write(tx: &Tx<'_>, folder: &FolderJob, ready: Ready) -> sterna_store::Result<
         cursor.missing = cursor.missing.difference(&covers).difference(&arrived);
         for (uid, reason) in missing {
             cursor.missing.insert(uid.get());
-            folder.note(tx, Some(uid), &format!("the source does not give this message: {reason}; it is asked for again in each pass"))?;
+            folder.note(
+                tx,
+                Some(uid),
+                &format!("the source does not give this message: {reason}; it is asked for again in each pass"),
+            )?;
         }
         cursor.done = cursor.done.union(&covers);
         Ok(())

@@ -72,10 +72,7 @@ impl Ingester {
         let home = context.home.clone();
         self.running.push(tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            group
-                .into_iter()
-                .map(|(uid, body)| Ok((uid, Ingest::whole(&home, &body, DateTime::utc(0))?)))
-                .collect()
+            group.into_iter().map(|(uid, body)| Ok((uid, Ingest::whole(&home, &body, DateTime::utc(0))?))).collect()
         }));
         Ok(())
     }

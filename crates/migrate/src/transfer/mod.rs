@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use sterna_core::{Clock, MailboxId, UidValidity};
+use sterna_core::{MailboxId, UidValidity};
 use sterna_imap::codec::mailbox::MailboxName;
 use sterna_store::{Account, Tx};
 use tokio::sync::Semaphore;
@@ -27,7 +27,6 @@ pub(crate) use fetch::{Feed, fetch};
 pub(crate) struct Context {
     pub account: Account,
     pub home: PathBuf,
-    pub clock: Arc<dyn Clock>,
     pub reporter: Arc<Reporter>,
     pub counters: Counters,
     /// Groups of bodies that are scanned at the same time.
@@ -35,11 +34,11 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub fn new(account: Account, clock: Arc<dyn Clock>, reporter: Arc<Reporter>) -> Context {
+    pub fn new(account: Account, reporter: Arc<Reporter>) -> Context {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let home = account.home().to_owned();
         let ingest = Arc::new(Semaphore::new(cores.clamp(2, 8)));
-        Context { account, home, clock, reporter, counters: Counters::default(), ingest }
+        Context { account, home, reporter, counters: Counters::default(), ingest }
     }
 }
 
