@@ -1,0 +1,29 @@
+//! What an administrator can ask for: one value for each request, one handler for all of them.
+//!
+//! The handler runs in the server when one is running, reached through its local socket, and in the command's own process
+//! when none is. So every command does the same in both cases, and only one process ever has the store open.
+
+mod accounts;
+mod answer;
+mod checks;
+mod client;
+mod domains;
+mod files;
+mod handler;
+mod jobs;
+mod moves;
+mod platform;
+mod request;
+mod socket;
+
+pub use answer::{AccountInfo, Answer, CheckInfo, DomainInfo, Event, FilesInfo, MoveInfo, ProgressInfo};
+pub use client::ask;
+pub use platform::Platform;
+pub use request::{AccountChange, FileFormat, Hidden, MoveStart, Request};
+pub use socket::AdminSocket;
+
+/// The socket's file name in the data directory.
+const SOCKET: &str = "admin.sock";
+
+/// The longest request or answer on the socket, bytes. Receipts of large mailboxes are long.
+const LINE_MAX: usize = 64 << 20;

@@ -1,0 +1,72 @@
+//! What requests work on: the open store, the mover and its jobs.
+
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use sterna_core::{Address, SystemClock};
+use sterna_migrate::Mover;
+use sterna_store::{Account, AccountRecord, Store};
+
+use super::jobs::Jobs;
+use crate::error::{Error, Result};
+
+/// The open platform. Clones share it.
+#[derive(Clone)]
+pub struct Platform {
+    /// Everything durable.
+    pub store: Store,
+    /// Moves mailboxes.
+    pub mover: Mover,
+    /// Moves at work in this process.
+    pub(super) jobs: Jobs,
+    /// This is the server: what is started here goes on when the command that asked for it has ended.
+    pub(super) serves: bool,
+}
+
+impl Platform {
+    /// Opens the store. A new data directory is for its owner only: it holds mail.
+    pub async fn open(data: &Path, serves: bool) -> sterna_store::Result<Platform> {
+        if !data.exists() {
+            let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
+            made.map_err(|e| {
+                sterna_store::Error::Io(format!("cannot create the data directory {}: {e}", data.display()))
+            })?;
+        }
+        let store = Store::open(data, Arc::new(SystemClock)).await?;
+        let mover = Mover::new(store.clone());
+        Ok(Platform { jobs: Jobs::new(mover.clone()), store, mover, serves })
+    }
+
+    /// Goes on with the moves that a stop or a crash of the server interrupted.
+    pub async fn resume_moves(&self) -> Result<usize> {
+        let mut resumed = 0;
+        for (account, record) in self.mover.all().await? {
+            let waits_for_somebody = record.failure.as_ref().is_some_and(|f| f.retry_at.is_none());
+            let arrived = record.state == sterna_migrate::State::Following && record.failure.is_none();
+            if !waits_for_somebody && (record.options.follow || !arrived) {
+                self.jobs.start(account, record.options.follow);
+                resumed += 1;
+            }
+        }
+        Ok(resumed)
+    }
+
+    /// Stops all moves cleanly; they go on when they are started again.
+    pub async fn stop_moves(&self) {
+        self.jobs.stop_all().await;
+    }
+
+    /// The directory's entry for an address.
+    pub(super) async fn record(&self, address: &str) -> Result<AccountRecord> {
+        let address = Address::parse(address)?;
+        self.store.find_account(&address).await?.ok_or_else(|| {
+            Error::new(format!("account {address} does not exist; \"sterna account list\" shows those that do"))
+        })
+    }
+
+    /// The data of an account.
+    pub(super) async fn account(&self, record: &AccountRecord) -> Result<Account> {
+        Ok(self.store.account(record.id).await?)
+    }
+}

@@ -1,0 +1,173 @@
+//! Requests, as the command line makes them and the admin socket carries them: JSON, one line each.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// One request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// `domain add`
+    DomainAdd {
+        /// The domain.
+        name: String,
+    },
+    /// `domain list`
+    DomainList,
+    /// `domain show`
+    DomainShow {
+        /// The domain.
+        name: String,
+    },
+    /// `domain remove`
+    DomainRemove {
+        /// The domain.
+        name: String,
+    },
+    /// `account add`
+    AccountAdd {
+        /// The new account.
+        address: String,
+        /// Without one nobody can log in.
+        password: Option<Hidden>,
+        /// Bytes; `None`: no limit.
+        quota: Option<u64>,
+    },
+    /// `account list`
+    AccountList {
+        /// Of this domain only.
+        domain: Option<String>,
+    },
+    /// `account show`
+    AccountShow {
+        /// Which.
+        address: String,
+    },
+    /// `account set`, `passwd`, `suspend` and `resume`
+    AccountChange {
+        /// Which.
+        address: String,
+        /// What.
+        change: AccountChange,
+    },
+    /// `account remove`
+    AccountRemove {
+        /// Which.
+        address: String,
+    },
+    /// `check`
+    Check {
+        /// Which accounts; none: all.
+        addresses: Vec<String>,
+    },
+    /// `import`
+    Import {
+        /// Into which account.
+        address: String,
+        /// Form of the files.
+        format: FileFormat,
+        /// Absolute.
+        path: PathBuf,
+    },
+    /// `export`
+    Export {
+        /// From which account.
+        address: String,
+        /// Form of the files.
+        format: FileFormat,
+        /// Absolute.
+        path: PathBuf,
+    },
+    /// `move start`
+    MoveStart(MoveStart),
+    /// `move status`
+    MoveStatus {
+        /// Which accounts; none: all that have a move.
+        addresses: Vec<String>,
+    },
+    /// `move receipt`
+    MoveReceipt {
+        /// Which accounts.
+        addresses: Vec<String>,
+        /// Reads every body from the source once more.
+        verify_bodies: bool,
+    },
+}
+
+/// One change of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountChange {
+    /// Bytes; `None`: no limit.
+    Quota(Option<u64>),
+    /// A new password.
+    Password(Hidden),
+    /// Logins are refused.
+    Suspend,
+    /// Logins are accepted again.
+    Resume,
+}
+
+/// A form of mail in files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum FileFormat {
+    /// Maildir, with Maildir++ folders
+    Maildir,
+    /// mbox, one file for each folder
+    Mbox,
+}
+
+/// A move to be started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoveStart {
+    /// Into which accounts.
+    pub addresses: Vec<String>,
+    /// `imap://HOST:PORT?tls=…`
+    pub from: String,
+    /// The login at the source; `%u` is the address, `%n` its part before the `@`.
+    pub user: String,
+    /// A master user, whose password the secret is.
+    pub master: Option<String>,
+    /// A SASL authorisation identity; `%u` and `%n` as in `user`.
+    pub authzid: Option<String>,
+    /// The password, or the token if `oauth`.
+    pub secret: Hidden,
+    /// The secret is an OAuth 2.0 access token.
+    pub oauth: bool,
+    /// A PEM file of authorities to trust, absolute.
+    pub ca: Option<PathBuf>,
+    /// Connections while seeding; `None`: the mover's default.
+    pub connections: Option<usize>,
+    /// Go on carrying changes over.
+    pub follow: bool,
+    /// Answer only when all is done.
+    pub wait: bool,
+}
+
+/// A text that never shows in a log.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Hidden(pub String);
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_goes_over_the_socket_and_not_into_a_log() {
+        let change = AccountChange::Password(Hidden("geheim".into()));
+        let request = Request::AccountChange { address: "a@b.c".into(), change };
+        assert!(!format!("{request:?}").contains("geheim"));
+        let line = serde_json::to_string(&request).unwrap();
+        assert_eq!(serde_json::from_str::<Request>(&line).unwrap(), request);
+    }
+}

@@ -1,0 +1,176 @@
+//! Answers on standard output: lines for people, JSON for programs. What is not as it should be ends in an error.
+
+use std::io::Write as _;
+
+use sterna_core::{DateTime, format_bytes};
+
+use crate::admin::{AccountInfo, Answer, CheckInfo, DomainInfo, FilesInfo, MoveInfo};
+use crate::error::{Error, Result};
+
+/// Prints an answer. An error if it says that something was not done, or is not sound.
+pub(super) fn show(answer: &Answer, json: bool) -> Result<()> {
+    if json {
+        let failed = |e: serde_json::Error| Error::new(format!("cannot print the answer: {e}"));
+        let value = answer.to_json().map_err(failed)?;
+        print(&serde_json::to_string_pretty(&value).map_err(failed)?)?;
+    } else {
+        print(text(answer).trim_end())?;
+    }
+    match complaints(answer) {
+        complaints if complaints.is_empty() => Ok(()),
+        complaints => Err(Error::new(complaints.join("\nsterna: "))),
+    }
+}
+
+/// Prints lines; a reader that has gone away is no error.
+pub(super) fn print(text: &str) -> Result<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::new(format!("cannot print: {e}"))),
+        _ => Ok(()),
+    }
+}
+
+fn text(answer: &Answer) -> String {
+    match answer {
+        Answer::Domain(domain) => lines(std::slice::from_ref(domain), domain_line),
+        Answer::Domains(domains) => lines(domains, domain_line),
+        Answer::Account(account) => account_page(account),
+        Answer::Accounts(accounts) => lines(accounts, account_line),
+        Answer::Removed(what) => what.iter().map(|(kind, name)| format!("{kind} {name} is removed\n")).collect(),
+        Answer::Checks(checks) => lines(checks, check_lines),
+        Answer::Files(files) => files_lines(files),
+        Answer::Moves(moves) => lines(moves, move_lines),
+        Answer::Receipts(receipts) => lines(receipts, |r| format!("{}\n", r.markdown)),
+    }
+}
+
+fn lines<T>(items: &[T], line: impl Fn(&T) -> String) -> String {
+    items.iter().map(line).collect()
+}
+
+fn domain_line(domain: &DomainInfo) -> String {
+    format!("{}  {} accounts\n", domain.name, domain.accounts)
+}
+
+fn size(a: &AccountInfo) -> String {
+    let limit = a.quota_bytes.map_or("no limit".to_owned(), format_bytes);
+    format!("{} of {limit}", format_bytes(a.used_bytes))
+}
+
+fn account_line(a: &AccountInfo) -> String {
+    format!("{}  {}  {}  {} messages\n", a.address, a.status, size(a), a.messages)
+}
+
+fn account_page(a: &AccountInfo) -> String {
+    let password = if a.has_password { "set" } else { "none, nobody can log in" };
+    format!(
+        "{}\n  status    {}\n  password  {password}\n  size      {}\n  messages  {} in {} mailboxes\n  created   {}\n  \
+         data      {}\n",
+        a.address,
+        a.status,
+        size(a),
+        a.messages,
+        a.mailboxes,
+        time(a.created),
+        a.home
+    )
+}
+
+fn check_lines(c: &CheckInfo) -> String {
+    let state = if c.sound { "sound" } else { "NOT SOUND" };
+    let (messages, mailboxes, bytes) = (c.messages, c.mailboxes, format_bytes(c.bytes));
+    let mut text = format!("{}  {state}  {messages} messages in {mailboxes} mailboxes, {bytes} read\n", c.address);
+    for (invariant, detail) in &c.findings {
+        text += &format!("  invariant {invariant}: {detail}\n");
+    }
+    text
+}
+
+fn files_lines(f: &FilesInfo) -> String {
+    let mut text =
+        format!("{}  {} messages, {}, in {} folders", f.address, f.messages, format_bytes(f.bytes), f.folders);
+    if f.known > 0 {
+        text += &format!("; {} were there already", f.known);
+    }
+    text + "\n"
+}
+
+fn move_lines(m: &MoveInfo) -> String {
+    let running = if m.running { ", at work" } else { "" };
+    let mut text = format!("{}  {}{running}  from {}\n", m.address, m.state, m.source);
+    let (messages, bytes) = (m.totals.messages, format_bytes(m.totals.bytes));
+    text += &format!("  {} of {} folders up to date; {messages} messages, {bytes} brought", m.folders_equal, m.folders);
+    if let Some(at) = m.last_pass_at {
+        text += &format!("; last pass {}", time(at));
+    }
+    text.push('\n');
+    if let Some(p) = m.progress.as_ref().filter(|p| p.bytes_total > p.bytes_done) {
+        let (done, total) = (format_bytes(p.bytes_done), format_bytes(p.bytes_total));
+        text += &format!("  now {done} of {total} at {}/s {}\n", format_bytes(p.bytes_per_second), p.folder);
+    }
+    if let Some(failure) = &m.failure {
+        let next = match failure.retry_at {
+            Some(at) => format!("tried again {}", time(at)),
+            None => "mend it and start the move again".to_owned(),
+        };
+        text += &format!("  {}: {}; {next}\n", time(failure.at), failure.reason);
+    }
+    for (folder, reason) in &m.refused {
+        text += &format!("  the source refuses folder {folder}: {reason}\n");
+    }
+    if m.missing + m.exceptions > 0 {
+        text += &format!("  {} messages not given by the source, {} exceptions: see", m.missing, m.exceptions);
+        text += &format!(" \"sterna move receipt {}\"\n", m.address);
+    }
+    text
+}
+
+/// `2026-02-01 09:30:00 UTC`
+fn time(unix: i64) -> String {
+    let (day, hour, minute, second) = DateTime::utc(unix).civil();
+    format!("{:04}-{:02}-{:02} {hour:02}:{minute:02}:{second:02} UTC", day.year, day.month, day.day)
+}
+
+/// What must not end with exit code 0, a sentence each.
+fn complaints(answer: &Answer) -> Vec<String> {
+    match answer {
+        Answer::Checks(checks) => {
+            let broken = checks.iter().filter(|c| !c.sound);
+            broken.map(|c| format!("{} is not sound: {} findings", c.address, c.findings.len())).collect()
+        }
+        Answer::Moves(moves) => {
+            moves.iter().filter_map(|m| m.error.as_ref().map(|e| format!("{}: {e}", m.address))).collect()
+        }
+        Answer::Files(files) => files.problems.iter().map(|p| format!("{}: {p}", files.address)).collect(),
+        Answer::Receipts(receipts) => {
+            let unequal = receipts.iter().filter(|r| !r.equal);
+            unequal.map(|r| format!("{}: both sides differ; the receipt says in what", r.address)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_is_an_error() {
+        let check = |sound, findings: Vec<(u8, String)>| {
+            let address = "a@b.c".to_owned();
+            Answer::Checks(vec![CheckInfo { address, sound, mailboxes: 1, messages: 2, bytes: 3, findings }])
+        };
+        let broken = check(false, vec![(4, "mailbox 1: total is 2, not 3".into())]);
+        assert!(text(&broken).contains("NOT SOUND") && text(&broken).contains("invariant 4: mailbox 1"));
+        assert_eq!(complaints(&broken), ["a@b.c is not sound: 1 findings"]);
+        assert!(complaints(&check(true, vec![])).is_empty());
+    }
+
+    #[test]
+    fn times_are_readable() {
+        assert_eq!(time(1_769_938_200), "2026-02-01 09:30:00 UTC");
+    }
+}

@@ -1,0 +1,266 @@
+//! `sterna.toml` (design §7): read once by every command, never written but by `sterna init`.
+//!
+//! Relative paths in it are relative to the file. What it does not say has a safe default; what it says wrongly is an
+//! error that tells the right form.
+
+mod keys;
+pub mod template;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use sterna_core::parse_bytes;
+use sterna_imap::server::PlaintextPolicy;
+
+use crate::error::{Error, Result};
+
+/// The whole configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The file that it was read from.
+    pub file: PathBuf,
+    /// Everything durable.
+    pub data: PathBuf,
+    /// In greetings and certificates.
+    pub hostname: String,
+    /// IMAP with STARTTLS.
+    pub imap: Vec<SocketAddr>,
+    /// IMAP with implicit TLS.
+    pub imaps: Vec<SocketAddr>,
+    /// Certificate chain and key, PEM; `None`: a self-signed certificate.
+    pub tls: Option<TlsFiles>,
+    /// Passwords without TLS.
+    pub plaintext: PlaintextPolicy,
+    /// The largest message that a client may store, bytes.
+    pub max_message: u64,
+    /// Connections at the same time.
+    pub max_connections: u32,
+}
+
+/// Where the certificate lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain, the server's certificate first.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+impl Config {
+    /// Reads and checks a file.
+    pub fn load(file: &Path) -> Result<Config> {
+        let text = std::fs::read_to_string(file).map_err(|e| {
+            let hint = if e.kind() == std::io::ErrorKind::NotFound { "; \"sterna init DIR\" writes one" } else { "" };
+            Error::new(format!("cannot read the configuration {}: {e}{hint}", file.display()))
+        })?;
+        let directory = file.parent().unwrap_or(Path::new(""));
+        let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+        parse(&text, file, &directory).map_err(|why| Error::new(format!("{}: {why}", file.display())))
+    }
+}
+
+#[derive(Deserialize)]
+struct File {
+    data: PathBuf,
+    hostname: Option<String>,
+    #[serde(default)]
+    listen: Listen,
+    #[serde(default)]
+    tls: Tls,
+    #[serde(default)]
+    auth: Auth,
+    #[serde(default)]
+    store: Store,
+    #[serde(default)]
+    blobs: Blobs,
+    #[serde(default)]
+    limits: Limits,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Listen {
+    imap: Addresses,
+    imaps: Addresses,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Addresses {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Default for Addresses {
+    fn default() -> Self {
+        Addresses::Several(Vec::new())
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Tls {
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Auth {
+    plaintext: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Store {
+    engine: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Blobs {
+    kind: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Limits {
+    message: Option<String>,
+    connections: Option<u32>,
+}
+
+fn parse(text: &str, file: &Path, directory: &Path) -> std::result::Result<Config, String> {
+    let table: toml::Table = toml::from_str(text).map_err(|e| e.to_string().trim_end().to_owned())?;
+    if let Some(complaint) = keys::unknown_key(&table) {
+        return Err(complaint);
+    }
+    // From the text once more, so that an error points to its line.
+    let read: File = toml::from_str(text).map_err(|e| e.to_string().trim_end().to_owned())?;
+    only("store.engine", read.store.engine.as_deref(), "sqlite")?;
+    only("blobs.kind", read.blobs.kind.as_deref(), "file")?;
+    let tls = match (read.tls.cert, read.tls.key) {
+        (Some(cert), Some(key)) => Some(TlsFiles { cert: directory.join(cert), key: directory.join(key) }),
+        (None, None) => None,
+        _ => return Err("[tls] needs both \"cert\" and \"key\", or neither".into()),
+    };
+    let max_message = match &read.limits.message {
+        Some(size) => parse_bytes(size).map_err(|e| format!("limits.message: {e}"))?,
+        None => 2 << 30,
+    };
+    Ok(Config {
+        file: file.to_owned(),
+        data: directory.join(read.data),
+        hostname: hostname(read.hostname)?,
+        imap: addresses("listen.imap", read.listen.imap)?,
+        imaps: addresses("listen.imaps", read.listen.imaps)?,
+        tls,
+        plaintext: plaintext(read.auth.plaintext.as_deref())?,
+        max_message,
+        max_connections: match read.limits.connections {
+            Some(0) => return Err("limits.connections must be at least 1".into()),
+            Some(n) => n,
+            None => 20_000,
+        },
+    })
+}
+
+fn addresses(key: &str, given: Addresses) -> std::result::Result<Vec<SocketAddr>, String> {
+    let given = match given {
+        Addresses::One(address) => vec![address],
+        Addresses::Several(addresses) => addresses,
+    };
+    let parse = |address: &String| {
+        address.parse().map_err(|_| {
+            format!("{key}: \"{address}\" is no address; write \"127.0.0.1:1143\", \"[::]:993\" or \"0.0.0.0:993\"")
+        })
+    };
+    given.iter().map(parse).collect()
+}
+
+fn hostname(given: Option<String>) -> std::result::Result<String, String> {
+    let name = given.unwrap_or_else(|| "localhost".to_owned());
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    if name.is_empty() || name.len() > 253 || !name.chars().all(good) {
+        return Err(format!("hostname: \"{name}\" is not a host name; write one such as \"mail.example.org\""));
+    }
+    Ok(name)
+}
+
+fn plaintext(given: Option<&str>) -> std::result::Result<PlaintextPolicy, String> {
+    match given {
+        None | Some("loopback") => Ok(PlaintextPolicy::Loopback),
+        Some("never") => Ok(PlaintextPolicy::Never),
+        Some("always") => Ok(PlaintextPolicy::Always),
+        Some(other) => Err(format!("auth.plaintext: \"{other}\" is not known; write never, loopback or always")),
+    }
+}
+
+fn only(key: &str, given: Option<&str>, served: &str) -> std::result::Result<(), String> {
+    match given {
+        None => Ok(()),
+        Some(value) if value == served => Ok(()),
+        Some(value) => {
+            Err(format!("{key} = \"{value}\" is not served by this version of Sterna; write {key} = \"{served}\""))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> std::result::Result<Config, String> {
+        parse(text, Path::new("/etc/sterna.toml"), Path::new("/etc"))
+    }
+
+    #[test]
+    fn a_minimal_file_has_safe_defaults() {
+        let config = read("data = \"d\"").unwrap();
+        assert_eq!(config.data, Path::new("/etc/d"));
+        assert_eq!((config.hostname.as_str(), config.plaintext), ("localhost", PlaintextPolicy::Loopback));
+        assert!(config.imap.is_empty() && config.imaps.is_empty() && config.tls.is_none());
+    }
+
+    #[test]
+    fn one_address_or_several() {
+        let config = read("data = \"/d\"\n[listen]\nimap = \"127.0.0.1:0\"\nimaps = [\"0.0.0.0:993\", \"[::]:993\"]");
+        let config = config.unwrap();
+        assert_eq!((config.imap.len(), config.imaps.len()), (1, 2));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_the_right_form() {
+        for (text, word) in [
+            ("", "data"),
+            ("data = 1", "string"),
+            ("data = \"d\"\n[listen]\nimap = \"localhost\"", "127.0.0.1:1143"),
+            ("data = \"d\"\nhostname = \"a b\"", "mail.example.org"),
+            ("data = \"d\"\n[auth]\nplaintext = \"yes\"", "never, loopback or always"),
+            ("data = \"d\"\n[store]\nengine = \"postgres\"", "store.engine = \"sqlite\""),
+            ("data = \"d\"\n[blobs]\nkind = \"s3\"", "blobs.kind = \"file\""),
+            ("data = \"d\"\n[tls]\ncert = \"x\"", "both"),
+            ("data = \"d\"\n[limits]\nmessage = \"big\"", "limits.message"),
+            ("data = \"d\"\n[limits]\nconnections = 0", "at least 1"),
+            ("data = \"d\"\ndata = \"e\"", "duplicate"),
+            ("data = \"d\"\n[listen]\nimpas = \"\"", "did you mean"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(word), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_file_that_init_writes_is_good() {
+        let config = read(&template::text("mail.example.org")).unwrap();
+        assert_eq!(config.hostname, "mail.example.org");
+        assert_eq!(config.imap, ["127.0.0.1:1143".parse().unwrap()]);
+        assert_eq!(config.data, Path::new("/etc/data"));
+    }
+
+    #[test]
+    fn a_missing_file_names_init() {
+        let error = Config::load(Path::new("/nonexistent/sterna.toml")).unwrap_err().to_string();
+        assert!(error.contains("sterna init"), "{error}");
+    }
+}

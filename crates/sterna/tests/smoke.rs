@@ -1,0 +1,188 @@
+//! The binary from outside: init, accounts with and without a running server, serve, a login, check.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot do its work fails")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+struct Platform {
+    directory: TempDir,
+    server: Option<Child>,
+}
+
+impl Drop for Platform {
+    fn drop(&mut self) {
+        if let Some(server) = &mut self.server {
+            let _ = server.kill();
+            let _ = server.wait();
+        }
+    }
+}
+
+impl Platform {
+    /// `sterna init`, with a free port instead of 1143.
+    fn init() -> Platform {
+        let platform = Platform { directory: tempfile::tempdir().unwrap(), server: None };
+        let file = platform.file();
+        let init = Command::new(env!("CARGO_BIN_EXE_sterna")).arg("init").arg(file.parent().unwrap()).output().unwrap();
+        assert!(init.status.success(), "{init:?}");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replace("127.0.0.1:1143", "127.0.0.1:0")).unwrap();
+        platform
+    }
+
+    fn file(&self) -> PathBuf {
+        self.directory.path().join("new/sterna.toml")
+    }
+
+    fn data(&self) -> PathBuf {
+        self.directory.path().join("new/data")
+    }
+
+    fn run(&self, line: &str, input: &str) -> Output {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_sterna"))
+            .args(line.split_whitespace())
+            .env("STERNA_CONFIG", self.file())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A command that needs no input may be gone already.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child.wait_with_output().unwrap()
+    }
+
+    #[track_caller]
+    fn ok(&self, line: &str, input: &str) -> String {
+        let output = self.run(line, input);
+        assert!(output.status.success(), "{line}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[track_caller]
+    fn fails(&self, line: &str, input: &str) -> String {
+        let output = self.run(line, input);
+        assert_eq!(output.status.code(), Some(1), "{line}: {output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    /// Starts the server; the port that it chose.
+    fn serve(&mut self) -> u16 {
+        let mut server = Command::new(env!("CARGO_BIN_EXE_sterna"))
+            .arg("serve")
+            .arg("-c")
+            .arg(self.file())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(server.stderr.take().unwrap()).lines();
+        self.server = Some(server);
+        let ready = lines.find_map(|line| line.unwrap().strip_prefix("ready: imap on 127.0.0.1:").map(str::to_owned));
+        std::thread::spawn(move || lines.for_each(drop));
+        ready.expect("a ready line").parse().unwrap()
+    }
+
+    /// SIGTERM; the server must end well and soon.
+    fn stop(&mut self) {
+        let mut server = self.server.take().unwrap();
+        let pid = rustix::process::Pid::from_child(&server);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while server.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < deadline, "the server ignores SIGTERM");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert!(server.wait().unwrap().success());
+    }
+}
+
+/// Sends a command and reads until its tagged answer.
+fn imap(stream: &mut BufReader<TcpStream>, command: &str) -> String {
+    stream.get_mut().write_all(format!("a {command}\r\n").as_bytes()).unwrap();
+    let mut line = String::new();
+    while !line.starts_with("a ") {
+        line.clear();
+        assert!(stream.read_line(&mut line).unwrap() > 0, "closed during {command}");
+    }
+    line
+}
+
+fn connect(port: u16) -> BufReader<TcpStream> {
+    let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut stream = BufReader::new(stream);
+    let mut greeting = String::new();
+    stream.read_line(&mut greeting).unwrap();
+    assert!(greeting.starts_with("* OK"), "{greeting}");
+    stream
+}
+
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn commands_work_without_a_server_and_beside_one() {
+    let mut platform = Platform::init();
+    let error = platform.fails("account add anne@example.org --password-stdin", "secret\n");
+    assert!(error.contains("sterna domain add example.org"), "{error}");
+    platform.ok("domain add Example.ORG", "");
+    platform.ok("account add anne@example.org --password-stdin --quota 5G", "secret word\n");
+    assert_eq!(mode(&platform.data()), 0o700);
+
+    let port = platform.serve();
+    assert_eq!(mode(&platform.data().join("admin.sock")), 0o600);
+    let mut session = connect(port);
+    assert!(imap(&mut session, "LOGIN anne@example.org wrong").starts_with("a NO"));
+    assert!(imap(&mut session, "LOGIN anne@example.org \"secret word\"").starts_with("a OK"));
+
+    // Beside the server, through its socket; both see the same.
+    platform.ok("account add bob@example.org", "");
+    let accounts: serde_json::Value = serde_json::from_str(&platform.ok("account list --json", "")).unwrap();
+    assert_eq!(accounts[0]["quota_bytes"], 5_u64 << 30);
+    assert_eq!(accounts[1]["address"], "bob@example.org");
+    assert_eq!(accounts[1]["has_password"], false);
+    platform.ok("account set anne@example.org --quota none", "");
+    platform.ok("account passwd bob@example.org --password-stdin", "new\n");
+    assert!(imap(&mut connect(port), "LOGIN bob@example.org new").starts_with("a OK"));
+    platform.ok("account suspend bob@example.org", "");
+    assert!(!imap(&mut connect(port), "LOGIN bob@example.org new").starts_with("a OK"));
+    platform.ok("account resume bob@example.org", "");
+    assert!(platform.ok("check", "").contains("sound"));
+    assert!(platform.fails("domain remove example.org", "").contains("still has accounts"));
+
+    // An open session is told goodbye.
+    platform.stop();
+    let mut rest = String::new();
+    session.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("* BYE"), "{rest}");
+
+    assert!(platform.fails("account remove bob@example.org", "").contains("--yes"));
+    platform.ok("account remove bob@example.org --yes", "");
+    assert!(!platform.ok("account list", "").contains("bob"));
+    assert!(platform.fails("account show bob@example.org", "").contains("bob@example.org does not exist"));
+    platform.ok("check anne@example.org --json", "");
+}
+
+#[test]
+fn errors_are_one_sentence_that_says_what_to_do() {
+    let platform = Platform::init();
+    let error = platform.fails("domain list -c /nonexistent.toml", "");
+    assert!(error.contains("sterna init") && error.lines().count() == 1, "{error}");
+    std::fs::write(platform.file(), "data = \"d\"\nlisten.imapz = \"x\"\n").unwrap();
+    assert!(platform.fails("serve", "").contains("did you mean \"listen.imap"));
+    std::fs::write(platform.file(), "data = \"d\"\n").unwrap();
+    assert!(platform.fails("serve", "").contains("[listen]"));
+    platform.ok("domain add example.org", "");
+    platform.ok("account add anne@example.org", "");
+    let start = "move start anne@example.org --from imap://127.0.0.1:1?tls=none --password-stdin";
+    assert!(platform.fails(start, "secret\n").contains("--wait"));
+    assert!(platform.fails("move status anne@example.org", "").contains("has no move"));
+    assert!(platform.fails("account passwd anne@example.org --password-stdin", "").contains("empty"));
+}
