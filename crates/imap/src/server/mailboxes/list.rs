@@ -38,8 +38,7 @@ fn listing(tx: &Tx<'_>, command: &List, encoding: NameEncoding, scope: &StatusSc
     let listing = Listing::new(&tree, &dangling, encoding);
     let patterns = Patterns::new(&command.reference, &command.patterns, tree.delimiter(), encoding);
     let chosen = |node: &Node<'_>| {
-        (node.mailbox.is_some() || node.subscribed)
-            && (!select.subscribed || node.subscribed)
+        (if select.subscribed { node.subscribed } else { node.mailbox.is_some() })
             && (!select.special_use
                 || node.mailbox.is_some_and(|m| m.role.is_some_and(|r| r.imap_attribute().is_some())))
     };

@@ -31,8 +31,7 @@ pub(super) struct Listing<'a> {
 impl<'a> Listing<'a> {
     /// The mailboxes, INBOX first; then the names of `dangling` and those above them, as far as no mailbox has them.
     pub fn new(tree: &'a MailboxTree, dangling: &'a [String], encoding: NameEncoding) -> Listing<'a> {
-        let existing = || tree.iter().map(|(path, mailbox)| (path, mailbox));
-        let known: HashSet<&str> = existing().map(|(path, _)| path).collect();
+        let known: HashSet<&str> = tree.iter().map(|(path, _)| path).collect();
         let mut others: BTreeMap<&str, bool> = BTreeMap::new();
         for path in dangling {
             for above in ancestors(path, tree.delimiter()) {
@@ -40,7 +39,8 @@ impl<'a> Listing<'a> {
             }
             others.insert(path, true);
         }
-        let mut nodes: Vec<Node<'_>> = existing()
+        let mut nodes: Vec<Node<'_>> = tree
+            .iter()
             .map(|(path, mailbox)| Node { path, mailbox: Some(mailbox), subscribed: mailbox.subscribed })
             .collect();
         nodes.extend(others.into_iter().filter(|(path, _)| !known.contains(path)).map(|(path, subscribed)| Node {
