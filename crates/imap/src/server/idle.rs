@@ -84,3 +84,7 @@ async fn tell(session: &mut Session) -> Result<(), Problem> {
 #[cfg(test)]
 #[path = "idle_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "memory_tests.rs"]
+mod memory_tests;

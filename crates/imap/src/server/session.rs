@@ -384,3 +384,7 @@ pub(super) async fn turned_true(receiver: &mut watch::Receiver<bool>) {
         std::future::pending::<()>().await;
     }
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

@@ -20,7 +20,7 @@ pub(crate) const PASSWORD: &str = "correct horse";
 pub(crate) struct Server {
     pub store: Store,
     pub account: Account,
-    service: Arc<Service>,
+    pub service: Arc<Service>,
     address: std::net::SocketAddr,
     pub shutdown: watch::Sender<bool>,
     _dir: TempDir,

@@ -149,7 +149,7 @@ impl Stream {
         let base = self.base.as_mut().ok_or_else(gone)?;
         let Some(deflate) = &mut self.deflate else { return base.try_read(buffer) };
         loop {
-            if deflate.full {
+            while deflate.full {
                 let inflated = deflate.inflate(buffer)?;
                 if inflated > 0 {
                     return Ok(Some(inflated));
@@ -214,7 +214,9 @@ impl Deflate {
         drop(self.raw.split_to(read.min(self.raw.len())));
         match status {
             Ok(Status::Ok | Status::BufError) => {
-                self.full = written == READ || !self.raw.is_empty() && read > 0;
+                // The inflater may give what it had kept back without looking at its input: only a call that does
+                // nothing says that more input is needed.
+                self.full = written > 0 || read > 0;
                 Ok(written)
             }
             // The client has ended its stream; nothing can follow.
@@ -224,3 +226,7 @@ impl Deflate {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "transport_tests.rs"]
+mod tests;

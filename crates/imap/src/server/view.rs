@@ -46,13 +46,6 @@ impl View {
         self.told.insert(uid, (flags, modseq));
     }
 
-    /// An EXPUNGE or VANISHED was written for these. Handlers need not do so: synchronising tells of every expunge.
-    pub fn forget(&mut self, uids: impl IntoIterator<Item = Uid>) {
-        let gone: BTreeMap<Uid, Option<IndexEntry>> = uids.into_iter().map(|uid| (uid, None)).collect();
-        self.told.retain(|uid, _| !gone.contains_key(uid));
-        self.known = Arc::new(self.known.with_changes(&gone));
-    }
-
     /// What was told since the view was made is part of `known` from now on.
     pub(super) fn replace(&mut self, known: Arc<MailboxIndex>) {
         self.known = known;
