@@ -55,7 +55,8 @@ pub(super) async fn handle(session: &mut Session, command: Select) -> Result<Rep
         Found::NoSelect => return Err(Problem::no_code(names::CANNOT, "this name holds other mailboxes only")),
     };
     let index = account.index(id).await?;
-    let newer = sync::newer_keysets(&account, &keysets, index.iter().map(|(_, e)| e.flags)).await?;
+    let flags = index.chunks().flat_map(|chunk| chunk.iter()).map(|e| e.flags);
+    let newer = sync::newer_keysets(&account, &keysets, flags).await?;
     session.selected = Some(Selected::from_view(index.clone(), newer.unwrap_or(keysets), command.read_only));
     tell(session, &index);
     if session.enabled.imap4rev2 {
