@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // A failure here is a failed test.
 
 mod failing;
+mod files;
 mod following;
 mod scripted;
 mod seeding;

@@ -21,6 +21,7 @@ mod cancel;
 mod cursor;
 mod delta;
 mod error;
+pub mod files;
 mod folders;
 mod mover;
 mod pass;

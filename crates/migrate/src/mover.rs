@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::cancel::Cancel;
 use crate::cursor::Cursor;
 use crate::error::{Error, Result};
-use crate::folders::apply::ACCOUNT;
+use crate::folders::apply::is_folder;
 use crate::progress::{Progress, Reporter};
 use crate::receipt::{self, Receipt, ReceiptOptions};
 use crate::record::{MoveOptions, Record, State};
@@ -109,7 +109,7 @@ impl Mover {
         let (refused, missing) = (Vec::new(), 0);
         let mut status =
             Status { account, record, running, folders: 0, folders_equal: 0, refused, missing, exceptions };
-        for folder in folders.iter().filter(|f| f.source != ACCOUNT) {
+        for folder in folders.iter().filter(|f| is_folder(&f.source)) {
             let cursor = Cursor::read(&folder.cursor)?;
             status.folders += 1;
             status.folders_equal += u64::from(cursor.seen.is_some() && cursor.missing.is_empty());

@@ -15,6 +15,11 @@ use crate::cursor::{self, Cursor};
 /// The key under which the account as a whole has its own cursor.
 pub(crate) const ACCOUNT: &[u8] = b"";
 
+/// Whether a row is a folder of the source: not the account's own, nor an import's memory, whose keys begin with NUL.
+pub(crate) fn is_folder(source: &[u8]) -> bool {
+    !matches!(source, ACCOUNT | [0, ..])
+}
+
 /// Mailboxes by the names of their folders.
 pub(crate) type Mailboxes = HashMap<Vec<u8>, MailboxId>;
 

@@ -12,7 +12,7 @@ use sterna_imap::codec::sequence::NumberSet;
 use sterna_store::{MoveFolder, Tx, UidRange};
 
 use super::Listing;
-use super::apply::ACCOUNT;
+use super::apply::is_folder;
 use crate::cursor::Cursor;
 use crate::error::Result;
 use crate::transfer::Context;
@@ -21,7 +21,7 @@ use crate::transfer::Context;
 pub(crate) async fn remove(connection: &mut Connection, context: &Context, listing: &Listing) -> Result<()> {
     let folders = context.account.read(|tx| tx.move_folders()).await?;
     let listed = |f: &MoveFolder| listing.folders.iter().any(|l| l.wire == f.source);
-    let mut lost: Vec<MoveFolder> = folders.into_iter().filter(|f| f.source != ACCOUNT && !listed(f)).collect();
+    let mut lost: Vec<MoveFolder> = folders.into_iter().filter(|f| is_folder(&f.source) && !listed(f)).collect();
     // Children before their parents.
     lost.sort_by_key(|f| std::cmp::Reverse(f.source.len()));
     for folder in lost {

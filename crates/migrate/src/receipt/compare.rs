@@ -9,7 +9,7 @@ use super::sides::{Line, Side};
 use super::{FolderComparison, ReceiptOptions, shown};
 use crate::cursor::Cursor;
 use crate::error::Result;
-use crate::folders::apply::{ACCOUNT, settled_delimiter};
+use crate::folders::apply::{is_folder, settled_delimiter};
 use crate::folders::{Listing, SourceFolder};
 use crate::session::Login;
 
@@ -31,7 +31,7 @@ pub(super) async fn folders(
         let ours = known.iter().find(|k| k.source == folder.wire);
         compared.push(folder_of_source(account, &mut connection, folder, ours, options).await?);
     }
-    for ours in known.iter().filter(|k| k.source != ACCOUNT) {
+    for ours in known.iter().filter(|k| is_folder(&k.source)) {
         if !listing.folders.iter().any(|f| f.wire == ours.source) {
             let reason = "the source has no such folder any more".to_owned();
             let name = shown(&ours.source);
