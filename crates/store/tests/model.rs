@@ -140,6 +140,9 @@ async fn run(ops: Vec<Op>) {
         .await
         .unwrap();
     assert_eq!(entries(&index), rows);
+    assert_eq!(index.first_unseen(), rows.iter().find(|(_, _, flags, _)| flags & 1 == 0).map(|(n, ..)| *n));
+    let keysets: std::collections::BTreeSet<u32> = rows.iter().map(|r| r.2 >> 8).filter(|k| *k != 0).collect();
+    assert_eq!(index.keysets(), keysets.into_iter().collect::<Vec<_>>());
     let sorted = model.into_iter().map(|(u, had)| {
         let mut words: Vec<&str> = had.split(' ').collect();
         words.sort();

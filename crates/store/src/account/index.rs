@@ -4,11 +4,11 @@
 //! IMAP session can keep the index it has told its client as its view, ten thousand sessions on one mailbox share
 //! one, and the difference between two is found without looking at what they share.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use sterna_core::{AccountId, EmailId, MailboxId, ModSeq, Uid, UidValidity};
+use sterna_core::{AccountId, EmailId, MailboxId, ModSeq, SystemFlags, Uid, UidValidity};
 
 use super::keyset::StoredFlags;
 use super::mailbox::Mailbox;
@@ -42,18 +42,27 @@ pub struct MailboxIndex {
     /// Each not empty; the number of messages before it stands beside it.
     chunks: Vec<(usize, Arc<[IndexEntry]>)>,
     len: usize,
+    summary: OnceLock<Summary>,
+}
+
+/// What opening a mailbox tells of all its messages; worked out once for each index, when it is first asked for.
+#[derive(Clone, Debug)]
+struct Summary {
+    first_unseen: Option<usize>,
+    keysets: Vec<u32>,
 }
 
 impl MailboxIndex {
     /// From entries in ascending order of UID. The view of a session that was handed over is made so, too.
     pub fn new(mailbox: Mailbox, as_of: ModSeq, entries: &[IndexEntry]) -> MailboxIndex {
         let chunks = entries.chunks(CHUNK).map(Arc::from).collect();
-        MailboxIndex { mailbox, as_of, chunks: Vec::new(), len: 0 }.with_chunks(chunks)
+        MailboxIndex { mailbox, as_of, chunks: Vec::new(), len: 0, summary: OnceLock::new() }.with_chunks(chunks)
     }
 
     fn with_chunks(mut self, chunks: Vec<Arc<[IndexEntry]>>) -> MailboxIndex {
         self.len = 0;
         self.chunks.clear();
+        self.summary = OnceLock::new();
         for chunk in chunks.into_iter().filter(|c| !c.is_empty()) {
             let before = self.len;
             self.len += chunk.len();
@@ -118,6 +127,33 @@ impl MailboxIndex {
     /// The last message.
     pub fn last(&self) -> Option<&IndexEntry> {
         self.chunks.last().and_then(|(_, chunk)| chunk.last())
+    }
+
+    /// The sequence number of the first message without `\Seen`.
+    pub fn first_unseen(&self) -> Option<usize> {
+        self.summary().first_unseen
+    }
+
+    /// The numbers of the keyword sets in use, ascending, without the empty one.
+    pub fn keysets(&self) -> &[u32] {
+        &self.summary().keysets
+    }
+
+    fn summary(&self) -> &Summary {
+        self.summary.get_or_init(|| {
+            let mut keysets = BTreeSet::new();
+            let mut last = 0;
+            for entry in self.chunks().flat_map(|chunk| chunk.iter()) {
+                // Neighbours mostly have the same set.
+                if entry.flags.keyset() != last {
+                    last = entry.flags.keyset();
+                    keysets.insert(last);
+                }
+            }
+            keysets.remove(&0);
+            let unseen = |(_, e): &(usize, &IndexEntry)| !e.flags.system().contains(SystemFlags::SEEN);
+            Summary { first_unseen: self.iter().find(unseen).map(|(n, _)| n), keysets: keysets.into_iter().collect() }
+        })
     }
 
     /// The chunks in order, for a comparison that skips what two indexes share.
