@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use sterna_core::{MailboxId, SystemFlags, Uid};
+use sterna_core::{MailboxId, Uid};
 use sterna_store::{Keysets, MailboxIndex, UidRange};
 
 use super::names::{WireName, find, wire_name};
@@ -83,8 +83,7 @@ fn tell(session: &mut Session, index: &MailboxIndex) {
     if rev1 {
         // RFC 3501 §6.3.1. \Recent is never given: RFC 9051 has done away with it.
         recent(out, 0);
-        let unseen = index.iter().find(|(_, e)| !e.flags.system().contains(SystemFlags::SEEN));
-        if let Some((sequence, _)) = unseen {
+        if let Some(sequence) = index.first_unseen() {
             let code = Code::Unseen(u32::try_from(sequence).unwrap_or(u32::MAX));
             untagged(out, Condition::Ok, Some(code), "first unseen message");
         }

@@ -230,16 +230,8 @@ pub(super) async fn newer_keysets(
 /// The system flags, and every keyword that a message of the mailbox has.
 fn flags_in_use(index: &MailboxIndex, keysets: &Keysets) -> Flags {
     let mut flags = Flags::system(SystemFlags(SystemFlags::ALL.iter().fold(0, |all, (bit, _)| all | bit.0)));
-    let mut seen = std::collections::HashSet::from([0]);
-    let mut last = 0;
-    for entry in index.chunks().flat_map(|chunk| chunk.iter()) {
-        let set = entry.flags.keyset();
-        // Neighbours mostly have the same set.
-        if set != last && seen.insert(set) {
-            keysets.keywords(set).iter().for_each(|k| flags.insert(Flag::Keyword(k.clone())));
-        }
-        last = set;
-    }
+    let keywords = index.keysets().iter().flat_map(|set| keysets.keywords(*set));
+    keywords.for_each(|k| flags.insert(Flag::Keyword(k.clone())));
     flags
 }
 
