@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use sterna_core::{MailboxId, Uid};
-use sterna_store::{Keysets, MailboxIndex, UidRange};
+use sterna_core::{MailboxId, SystemFlags, Uid};
+use sterna_store::{Keysets, MailboxIndex, StoredFlags, UidRange};
 
 use super::names::{WireName, find, wire_name};
 use super::problem::{Problem, Reply};
@@ -55,7 +55,7 @@ pub(super) async fn handle(session: &mut Session, command: Select) -> Result<Rep
         Found::NoSelect => return Err(Problem::no_code(names::CANNOT, "this name holds other mailboxes only")),
     };
     let index = account.index(id).await?;
-    let flags = index.chunks().flat_map(|chunk| chunk.iter()).map(|e| e.flags);
+    let flags = index.keysets().iter().map(|set| StoredFlags::new(SystemFlags::default(), *set));
     let newer = sync::newer_keysets(&account, &keysets, flags).await?;
     session.selected = Some(Selected::from_view(index.clone(), newer.unwrap_or(keysets), command.read_only));
     tell(session, &index);
