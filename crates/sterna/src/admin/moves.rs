@@ -83,7 +83,8 @@ async fn watch(mut job: Job, address: String, events: tokio::sync::mpsc::Sender<
         if events.send(Event { address: address.clone(), progress }).await.is_err() {
             return;
         }
-        tokio::time::sleep(EVENT_INTERVAL).await;
+        // The end is told at once, not after the interval.
+        let _ = tokio::time::timeout(EVENT_INTERVAL, job.ended.wait_for(Option::is_some)).await;
         // The mover drops its end of the channel when it is done.
         if job.progress.changed().await.is_err() {
             return;
