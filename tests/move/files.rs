@@ -102,7 +102,10 @@ async fn malformed_messages_come_back_from_an_mbox() {
     let (inbox, back) = (&here.folder("INBOX").messages, &here.folder("Back").messages);
     assert_eq!(inbox.len(), back.len());
     // A message without a final line end gets one: an mbox cannot be without.
-    let same = inbox.values().zip(back.values()).filter(|(a, b)| a.hash == b.hash || a.octets + 1 == b.octets);
+    let same = inbox
+        .values()
+        .zip(back.values())
+        .filter(|(a, b)| a.hash == b.hash || (1..=2).contains(&b.octets.wrapping_sub(a.octets)));
     assert_eq!(same.count(), inbox.len());
     target.assert_sound().await;
 }

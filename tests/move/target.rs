@@ -83,7 +83,13 @@ impl Target {
     /// Both sides are the same to a client, the receipt says so, and the account is sound.
     pub async fn assert_same_as(&self, dovecot: &Dovecot, user: &User) -> Comparison {
         let source = snapshot(&mut dovecot.login(user));
-        source.assert_same(&self.snapshot().await, IGNORE);
+        let mut here = self.snapshot().await;
+        let special = |a: &String| Role::from_imap_attribute(a).is_some();
+        if !source.0.values().any(|f| f.attributes.iter().any(special)) {
+            // Such a source tells no special uses: they are guessed from names, which its clients do not mind.
+            here.0.values_mut().for_each(|f| f.attributes.retain(|a| !special(a)));
+        }
+        source.assert_same(&here, IGNORE);
         let receipt = self.receipt().await;
         assert!(receipt.equal, "{receipt:#?}");
         assert_eq!(receipt.check_findings, Vec::<String>::new());

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sterna_core::{Flags, ModSeq, Uid, UidValidity};
+use sterna_core::{Flags, MailboxId, ModSeq, Uid, UidValidity};
 use sterna_imap::client::{Connection, Known, Selected};
 use sterna_imap::codec::response_parser::Fetch;
 use sterna_imap::codec::sequence::NumberSet;
@@ -49,7 +49,7 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    pub async fn read(account: &Account, mailbox: sterna_core::MailboxId, cursor: &Cursor) -> Result<Local> {
+    pub async fn read(account: &Account, mailbox: MailboxId, cursor: &Cursor) -> Result<Local> {
         let index = account.index(mailbox).await?;
         let keysets = account.read(|tx| tx.keysets()).await?;
         let all: NumberSet = index.iter().map(|(_, entry)| entry.uid.get()).collect();
@@ -72,17 +72,23 @@ impl Local {
     }
 }
 
-/// Compares. The connection has the folder selected; `selected` is what that told.
+/// What is compared.
+pub(crate) struct Subject<'s> {
+    pub login: &'s Login,
+    pub account: &'s Account,
+    pub folder: &'s SourceFolder,
+    pub mailbox: MailboxId,
+    pub cursor: &'s Cursor,
+}
+
+/// Compares. The connection has the folder selected; `selected` is what that told, with the changes if `resynced`.
 pub(crate) async fn compare(
     connection: &mut Connection,
-    login: &Login,
-    account: &Account,
-    folder: &SourceFolder,
-    mailbox: sterna_core::MailboxId,
-    cursor: &Cursor,
+    subject: &Subject<'_>,
     selected: &Selected,
     resynced: bool,
 ) -> Result<Delta> {
+    let Subject { login, account, folder, mailbox, cursor } = *subject;
     let mut local = Local::read(account, mailbox, cursor).await?;
     if resynced && let Some(delta) = from_resync(&mut local, cursor, selected) {
         if !delta.gone.is_empty() && delta.gone == local.brought {
@@ -176,7 +182,7 @@ async fn confirm_empty(login: &Login, folder: &SourceFolder, cursor: &Cursor) ->
     }
 }
 
-/// Every UID of a set of ranges as the store takes them.
+/// A set as the store takes it.
 pub(crate) fn ranges(set: &NumberSet) -> Vec<UidRange> {
     let range = |(first, last): &(u32, u32)| Some(UidRange { first: Uid::new(*first)?, last: Uid::new(*last)? });
     set.ranges().iter().filter_map(range).collect()

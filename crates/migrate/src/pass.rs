@@ -10,12 +10,13 @@ use std::sync::atomic::Ordering;
 use sterna_core::{MailboxId, ModSeq, Uid, UidValidity};
 use sterna_imap::client::{Connection, ErrorKind, Selected};
 use sterna_imap::codec::response_parser::MailboxStatus;
+use sterna_imap::codec::sequence::NumberSet;
 use sterna_store::Tx;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
 use crate::cursor::{self, Cursor, Seen};
-use crate::delta::{self, Delta};
+use crate::delta::{self, Delta, Subject};
 use crate::error::{Error, Result};
 use crate::folders::apply::{self, Mailboxes};
 use crate::folders::{Listing, SourceFolder, gone};
@@ -127,9 +128,8 @@ impl<'p> Pass<'p> {
                 None => return Ok(()),
             },
         };
-        let account = &self.context.account;
-        let delta =
-            delta::compare(connection, self.login, account, folder, mailbox, &cursor, &selected, resynced).await?;
+        let subject = Subject { login: self.login, account: &self.context.account, folder, mailbox, cursor: &cursor };
+        let delta = delta::compare(connection, &subject, &selected, resynced).await?;
         let job = Arc::new(FolderJob::new(folder.name.clone(), folder.wire.clone(), mailbox, validity));
         let state = state(&selected, validity, &delta, &cursor);
         self.transfer(connection, &job, &delta).await?;
@@ -214,7 +214,7 @@ impl<'p> Pass<'p> {
                 })
                 .await?;
             // A server that answers without sizes has the messages all the same.
-            let told: sterna_imap::codec::sequence::NumberSet = sizes.iter().map(|(uid, _)| *uid).collect();
+            let told: NumberSet = sizes.iter().map(|(uid, _)| *uid).collect();
             sizes.extend(window.uids.difference(&told).iter().map(|uid| (uid, 1)));
             self.context.reporter.set(|p| p.bytes_total += sizes.iter().map(|(_, size)| size).sum::<u64>());
             let batches = plan::batches(&window, sizes);

@@ -54,8 +54,7 @@ pub async fn export_maildir(
         if name == "INBOX" { root.clone() } else { root.join(format!(".{name}")) }
     };
     let targets: Vec<_> = selectable(&tree).map(|m| (m.clone(), directory(m))).collect();
-    let mut report =
-        export(account, targets, cancel, progress, |mailbox, target, tx| maildir(mailbox, target, tx)).await?;
+    let mut report = export(account, targets, cancel, progress, maildir).await?;
     report.exceptions.extend(exceptions);
     let mut subscribed = String::from("V\t2\n\n");
     for mailbox in selectable(&tree).filter(|m| m.subscribed) {
@@ -82,8 +81,7 @@ pub async fn export_mbox(
             (m.clone(), directory.join(format!("{name}.mbox")))
         })
         .collect();
-    let mut report =
-        export(account, targets, cancel, progress, |mailbox, target, tx| mbox(mailbox, target, tx)).await?;
+    let mut report = export(account, targets, cancel, progress, mbox).await?;
     report.exceptions.extend(exceptions);
     Ok(report)
 }
@@ -287,12 +285,13 @@ struct Quoter {
     /// The beginning of a line, as long as it may still become such a line.
     held: Vec<u8>,
     inside: bool,
-    last: u8,
+    /// `None`: the message is empty.
+    last: Option<u8>,
 }
 
 impl Quoter {
     fn write(&mut self, bytes: &[u8], out: &mut impl Write) -> std::io::Result<()> {
-        self.last = bytes.last().copied().unwrap_or(self.last);
+        self.last = bytes.last().copied().or(self.last);
         let mut rest = bytes;
         while !rest.is_empty() {
             if self.inside {
@@ -329,7 +328,11 @@ impl Quoter {
     /// Ends the message: its last line, and the empty one before the next.
     fn end(mut self, out: &mut impl Write) -> std::io::Result<()> {
         self.release(out)?;
-        out.write_all(if self.last == b'\n' { b"\n" } else { b"\n\n" })
+        out.write_all(match self.last {
+            None | Some(b'\n') => b"\n",
+            Some(b'\r') => b"\n\n",
+            Some(_) => b"\r\n\n",
+        })
     }
 }
 
@@ -344,7 +347,7 @@ mod tests {
             let (mut quoter, mut out) = (Quoter::default(), Vec::new());
             text.chunks(size).for_each(|c| quoter.write(c, &mut out).unwrap());
             quoter.end(&mut out).unwrap();
-            assert_eq!(out, b">From a\n>>From b\nFro\n >From c\n>>>From d\nx From e\n\n".to_vec(), "{size}");
+            assert_eq!(out, b">From a\n>>From b\nFro\n >From c\n>>>From d\nx From e\r\n\n".to_vec(), "{size}");
         }
     }
 }

@@ -119,8 +119,11 @@ fn entries(directory: &Path) -> Result<Vec<DirEntry>> {
     }
 }
 
+/// A message's UID, if it is known, its file's name, and where it is.
+type Entry = (Option<Uid>, Vec<u8>, PathBuf);
+
 /// The messages of a folder: those with UIDs in their order, then the rest by name, which begins with their time.
-fn files(folder: &Path, list: &UidList) -> Result<Vec<(Option<Uid>, Vec<u8>, PathBuf)>> {
+fn files(folder: &Path, list: &UidList) -> Result<Vec<Entry>> {
     let mut files = Vec::new();
     for place in ["cur", "new"] {
         for entry in entries(&folder.join(place))? {

@@ -63,13 +63,10 @@ pub(crate) async fn fetch(
 ) -> Result<()> {
     let mut commits = JoinSet::new();
     let mut held = None;
-    loop {
-        let Some(work) = (match held.take() {
-            Some(work) => Some(work),
-            None => feed.next().await,
-        }) else {
-            break;
-        };
+    while let Some(work) = match held.take() {
+        Some(work) => Some(work),
+        None => feed.next().await,
+    } {
         if selected != Some(work.folder.mailbox) {
             selected = None;
             if !select(connection, context, &work.folder).await? {
