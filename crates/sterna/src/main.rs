@@ -5,6 +5,7 @@
 mod admin;
 mod cli;
 mod config;
+mod demo;
 mod error;
 mod server;
 

@@ -186,3 +186,34 @@ fn errors_are_one_sentence_that_says_what_to_do() {
     assert!(platform.fails("move status anne@example.org", "").contains("has no move"));
     assert!(platform.fails("account passwd anne@example.org --password-stdin", "").contains("empty"));
 }
+
+#[test]
+fn mail_comes_in_from_files_and_goes_out_again() {
+    let mut platform = Platform::init();
+    platform.ok("domain add example.org", "");
+    platform.ok("account add anne@example.org", "");
+    platform.ok("account add bob@example.org", "");
+    let directory = platform.directory.path().to_owned();
+    let mbox = directory.join("old");
+    std::fs::write(&mbox, "From a Sun Feb  1 09:30:00 2026\nSubject: one\n\nbody\n").unwrap();
+    let import = format!("import --format mbox --folder Old/Mail anne@example.org {} --json", mbox.display());
+    let report = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(report(&platform.ok(&import, ""))["messages"], 1);
+    assert_eq!(report(&platform.ok(&import, ""))["known"], 1);
+
+    // Beside the server too; out as mbox files, and by their names into the other account.
+    platform.serve();
+    let out = directory.join("out");
+    platform.ok(&format!("export --format mbox anne@example.org {}", out.display()), "");
+    assert!(out.join("Old.Mail.mbox").exists());
+    platform.ok(&format!("import --format mbox bob@example.org {}", out.display()), "");
+    let bob = report(&platform.ok("account show bob@example.org --json", ""));
+    assert_eq!((&bob["messages"], &bob["mailboxes"]), (&1.into(), &3.into()));
+    let maildir = directory.join("maildir");
+    platform.ok(&format!("export --format maildir bob@example.org {}", maildir.display()), "");
+    platform.ok(&format!("import --format maildir anne@example.org {}", maildir.display()), "");
+    platform.ok("check", "");
+    platform.stop();
+    let missing = platform.fails("import --format maildir anne@example.org /nonexistent", "");
+    assert!(missing.contains("/nonexistent"), "{missing}");
+}

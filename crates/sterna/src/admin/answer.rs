@@ -131,7 +131,7 @@ pub struct CheckInfo {
 pub struct FilesInfo {
     /// Of which account.
     pub address: String,
-    /// Folders written to.
+    /// Folders looked at.
     pub folders: u64,
     /// Messages carried over.
     pub messages: u64,
@@ -139,8 +139,8 @@ pub struct FilesInfo {
     pub bytes: u64,
     /// Messages that were there already, from an earlier run.
     pub known: u64,
-    /// What could not be carried over, a sentence each.
-    pub problems: Vec<String>,
+    /// What was not carried over as it was, a sentence each.
+    pub exceptions: Vec<String>,
 }
 
 /// Where one move stands.

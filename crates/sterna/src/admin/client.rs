@@ -80,7 +80,9 @@ async fn converse(stream: UnixStream, request: Request, events: Events<'_>) -> R
 }
 
 async fn in_process(platform: &Platform, request: Request, events: Events<'_>) -> Result<Answer> {
-    platform.store.recover().await?;
+    if request.needs_recovery() {
+        platform.store.recover().await?;
+    }
     tokio::select! {
         answer = handler::run(platform, request, events) => answer,
         _ = tokio::signal::ctrl_c() => {

@@ -19,7 +19,7 @@ mod socket;
 pub use answer::{AccountInfo, Answer, CheckInfo, DomainInfo, Event, FilesInfo, MoveInfo, ProgressInfo};
 pub use client::ask;
 pub use platform::Platform;
-pub use request::{AccountChange, FileFormat, Hidden, MoveStart, Request};
+pub use request::{AccountChange, FileFormat, FilesRequest, Hidden, MoveStart, Request};
 pub use socket::AdminSocket;
 
 /// The socket's file name in the data directory.

@@ -63,23 +63,9 @@ pub enum Request {
         addresses: Vec<String>,
     },
     /// `import`
-    Import {
-        /// Into which account.
-        address: String,
-        /// Form of the files.
-        format: FileFormat,
-        /// Absolute.
-        path: PathBuf,
-    },
+    Import(FilesRequest),
     /// `export`
-    Export {
-        /// From which account.
-        address: String,
-        /// Form of the files.
-        format: FileFormat,
-        /// Absolute.
-        path: PathBuf,
-    },
+    Export(FilesRequest),
     /// `move start`
     MoveStart(MoveStart),
     /// `move status`
@@ -94,6 +80,14 @@ pub enum Request {
         /// Reads every body from the source once more.
         verify_bodies: bool,
     },
+}
+
+impl Request {
+    /// Whether what a crash left in accounts must be cleared away first. That looks at every account, which is too much
+    /// for a request about a line of the directory.
+    pub(super) fn needs_recovery(&self) -> bool {
+        matches!(self, Request::Check { .. } | Request::Import(_) | Request::MoveStart(_))
+    }
 }
 
 /// One change of an account.
@@ -114,10 +108,23 @@ pub enum AccountChange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum FileFormat {
-    /// Maildir, with Maildir++ folders
+    /// A Maildir with its subfolders (Maildir++), and what Dovecot keeps beside them
     Maildir,
-    /// mbox, one file for each folder
+    /// One mbox file for each mailbox, in a directory; import also takes a single file
     Mbox,
+}
+
+/// An import or export.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilesRequest {
+    /// Into or from which account.
+    pub address: String,
+    /// Form of the files.
+    pub format: FileFormat,
+    /// The mailbox that a single mbox file goes into; `None`: after the file's name.
+    pub folder: Option<String>,
+    /// Absolute.
+    pub path: PathBuf,
 }
 
 /// A move to be started.

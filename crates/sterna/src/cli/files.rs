@@ -1,37 +1,57 @@
 //! `sterna import` and `sterna export`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::admin::{FileFormat, Request};
+use crate::admin::{FileFormat, FilesRequest, Request};
 use crate::error::{Error, Result};
 
-/// What both take.
+/// What `import` takes.
 #[derive(Debug, Args)]
-pub(super) struct Files {
+pub(super) struct Import {
     /// Form of the files
     #[arg(long, value_enum)]
     format: FileFormat,
-    /// Which account
+    /// The mailbox that a single mbox file goes into, with "/" between its parts; else it is named after the file
+    #[arg(long, value_name = "NAME")]
+    folder: Option<String>,
+    /// Into which account
     address: String,
-    /// The directory, or the file of a single mbox; read and written by the server if one is running
+    /// Where the files are; read by the server if one is running
     path: PathBuf,
 }
 
-impl Files {
-    pub fn import(self) -> Result<Request> {
-        let path = self.absolute()?;
-        Ok(Request::Import { address: self.address, format: self.format, path })
-    }
+/// What `export` takes.
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    /// Form of the files
+    #[arg(long, value_enum)]
+    format: FileFormat,
+    /// From which account
+    address: String,
+    /// The directory to write to; written by the server if one is running
+    path: PathBuf,
+}
 
-    pub fn export(self) -> Result<Request> {
-        let path = self.absolute()?;
-        Ok(Request::Export { address: self.address, format: self.format, path })
+impl Import {
+    pub fn request(self) -> Result<Request> {
+        if self.folder.is_some() && self.format == FileFormat::Maildir {
+            return Err(Error::new("a Maildir brings its own folders; --folder is for a single mbox file"));
+        }
+        let path = absolute(&self.path)?;
+        Ok(Request::Import(FilesRequest { address: self.address, format: self.format, folder: self.folder, path }))
     }
+}
 
-    /// The server has another working directory.
-    fn absolute(&self) -> Result<PathBuf> {
-        std::path::absolute(&self.path).map_err(|e| Error::new(format!("{}: {e}", self.path.display())))
+impl Export {
+    pub fn request(self) -> Result<Request> {
+        let path = absolute(&self.path)?;
+        Ok(Request::Export(FilesRequest { address: self.address, format: self.format, folder: None, path }))
     }
+}
+
+/// The server has another working directory.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|e| Error::new(format!("{}: {e}", path.display())))
 }

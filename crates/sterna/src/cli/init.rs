@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::template;
+use crate::config::{is_hostname, template};
 use crate::error::{Error, Result};
 
 /// What `init` takes.
@@ -48,8 +48,7 @@ impl Init {
 }
 
 fn hostname(text: &str) -> std::result::Result<String, String> {
-    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
-    if text.is_empty() || text.len() > 253 || !text.chars().all(good) {
+    if !is_hostname(text) {
         return Err("not a host name; write one such as mail.example.org".into());
     }
     Ok(text.to_owned())

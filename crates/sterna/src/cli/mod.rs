@@ -40,6 +40,8 @@ enum Command {
     Init(init::Init),
     /// Run the platform
     Serve,
+    /// The tour: an old platform, a new one, and a mailbox that moves, all on this machine
+    Demo(crate::demo::DemoArgs),
     /// Domains whose mail lives here
     #[command(subcommand)]
     Domain(domain::Domain),
@@ -49,9 +51,9 @@ enum Command {
     /// Verify every invariant of accounts
     Check(check::Check),
     /// Bring mail in from files
-    Import(files::Files),
+    Import(files::Import),
     /// Write mail out to files
-    Export(files::Files),
+    Export(files::Export),
     /// Move mailboxes from another server, with every identity kept
     #[command(subcommand)]
     Move(moves::Move),
@@ -71,22 +73,25 @@ impl Cli {
 
     /// Runs the command.
     pub async fn run(self) -> Result<()> {
-        if let Command::Init(init) = self.command {
-            return init.run(self.json);
-        }
-        let file = self.config.ok_or_else(|| {
-            Error::new("which configuration? Give -c FILE or set STERNA_CONFIG; \"sterna init DIR\" writes one")
-        })?;
-        let context = Context { config: Config::load(&file)?, json: self.json };
+        let (file, json) = (self.config, self.json);
+        let context = || -> Result<Context> {
+            let file = file.ok_or_else(|| {
+                Error::new("which configuration? Give -c FILE or set STERNA_CONFIG; \"sterna init DIR\" writes one")
+            })?;
+            Ok(Context { config: Config::load(&file)?, json })
+        };
         match self.command {
-            Command::Init(init) => init.run(self.json),
-            Command::Serve => crate::server::serve(&context.config).await,
-            Command::Domain(domain) => context.request(domain.request()).await,
-            Command::Account(account) => context.request(account.request()?).await,
-            Command::Check(check) => context.request(check.request()).await,
-            Command::Import(files) => context.request(files.import()?).await,
-            Command::Export(files) => context.request(files.export()?).await,
-            Command::Move(command) => context.request(command.request()?).await,
+            Command::Init(init) => init.run(json),
+            Command::Demo(demo) => {
+                crate::demo::run(&demo).map_err(|e| Error::new(format!("the tour ended early: {e}")))
+            }
+            Command::Serve => crate::server::serve(&context()?.config).await,
+            Command::Domain(domain) => context()?.request(domain.request()).await,
+            Command::Account(account) => context()?.request(account.request()?).await,
+            Command::Check(check) => context()?.request(check.request()).await,
+            Command::Import(import) => context()?.request(import.request()?).await,
+            Command::Export(export) => context()?.request(export.request()?).await,
+            Command::Move(command) => context()?.request(command.request()?).await,
         }
     }
 }
@@ -131,6 +136,7 @@ mod tests {
             "sterna check",
             "sterna check a@b.c d@b.c",
             "sterna import --format maildir a@b.c /tmp/m",
+            "sterna import --format mbox --folder Old/Archive a@b.c /tmp/m",
             "sterna export --format mbox a@b.c /tmp/m",
             "sterna move start a@b.c --from imap://h:1?tls=none --user u --password-stdin --wait",
             "sterna move start a@b.c --from imap://h --master m --password-file f --ca c --follow",

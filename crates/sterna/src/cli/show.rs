@@ -95,7 +95,11 @@ fn files_lines(f: &FilesInfo) -> String {
     if f.known > 0 {
         text += &format!("; {} were there already", f.known);
     }
-    text + "\n"
+    text.push('\n');
+    for exception in &f.exceptions {
+        text += &format!("  {exception}\n");
+    }
+    text
 }
 
 fn move_lines(m: &MoveInfo) -> String {
@@ -144,7 +148,6 @@ fn complaints(answer: &Answer) -> Vec<String> {
         Answer::Moves(moves) => {
             moves.iter().filter_map(|m| m.error.as_ref().map(|e| format!("{}: {e}", m.address))).collect()
         }
-        Answer::Files(files) => files.problems.iter().map(|p| format!("{}: {p}", files.address)).collect(),
         Answer::Receipts(receipts) => {
             let unequal = receipts.iter().filter(|r| !r.equal);
             unequal.map(|r| format!("{}: both sides differ; the receipt says in what", r.address)).collect()

@@ -180,11 +180,16 @@ fn addresses(key: &str, given: Addresses) -> std::result::Result<Vec<SocketAddr>
 
 fn hostname(given: Option<String>) -> std::result::Result<String, String> {
     let name = given.unwrap_or_else(|| "localhost".to_owned());
-    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
-    if name.is_empty() || name.len() > 253 || !name.chars().all(good) {
+    if !is_hostname(&name) {
         return Err(format!("hostname: \"{name}\" is not a host name; write one such as \"mail.example.org\""));
     }
     Ok(name)
+}
+
+/// Whether a text can be a host name.
+pub fn is_hostname(text: &str) -> bool {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    !text.is_empty() && text.len() <= 253 && text.chars().all(good)
 }
 
 fn plaintext(given: Option<&str>) -> std::result::Result<PlaintextPolicy, String> {

@@ -1,0 +1,128 @@
+//! The tour: an old platform and a new one on loopback, a mailbox that moves from one to the other.
+//!
+//! Everything it shows is done by this very program through its command line, in child processes, as an operator would;
+//! the old platform is a second Sterna and knows nothing of its role. Nothing is left behind.
+
+mod client;
+mod platform;
+
+use std::io::{IsTerminal, Write};
+use std::time::Instant;
+
+use clap::Args;
+use sterna_bench::corpus::{Corpus, Profile};
+
+use client::Client;
+use platform::Platform;
+
+/// A step of the tour that did not work: a sentence for the person who watches.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+const ADDRESS: &str = "anne.martin@example.org";
+const PASSWORD: &str = "correct horse battery staple";
+
+/// Options of `sterna demo`.
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// Messages in the mailbox that moves.
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    messages: u32,
+    /// End after the tour instead of leaving both platforms running until Ctrl-C. The default without a terminal.
+    #[arg(long)]
+    no_wait: bool,
+}
+
+/// Runs the tour.
+pub fn run(args: &DemoArgs) -> Result<(), Failure> {
+    let directory = tempfile::Builder::new().prefix("sterna-demo-").tempdir()?;
+    heading("1. Two platforms on this machine");
+    let old = Platform::start(&directory.path().join("old"))?;
+    let new = Platform::start(&directory.path().join("new"))?;
+    say(&format!("the old one answers IMAP on 127.0.0.1:{}, the new one on 127.0.0.1:{}", old.port, new.port));
+    for platform in [&old, &new] {
+        platform.cli(&["domain", "add", "example.org"], "")?;
+        platform.cli(&["account", "add", ADDRESS, "--password-stdin"], PASSWORD)?;
+    }
+
+    heading("2. A mailbox with some years of mail on the old platform");
+    let mut client = Client::login(old.port, ADDRESS, PASSWORD)?;
+    let begun = Instant::now();
+    let (messages, bytes) = fill(&mut client, args.messages as usize)?;
+    let size = sterna_core::format_bytes(bytes);
+    say(&format!("{messages} messages, {size}, written by IMAP APPEND in {:.1} s", begun.elapsed().as_secs_f32()));
+    let before = client.identity("INBOX")?;
+    show("the mail client sees INBOX as", &before);
+
+    heading("3. The move");
+    let from = format!("imap://127.0.0.1:{}?tls=none", old.port);
+    let start = ["move", "start", ADDRESS, "--from", &from, "--user", ADDRESS, "--password-stdin", "--wait"];
+    say(&format!("$ sterna {}", start.join(" ")));
+    new.watch(&start, PASSWORD)?;
+    let after = Client::login(new.port, ADDRESS, PASSWORD)?.identity("INBOX")?;
+    show("the same client, now on the new platform, sees", &after);
+    if before != after {
+        return Err("the two sides differ: please report this".into());
+    }
+    say("nothing differs: the client keeps its settings and downloads nothing again");
+
+    heading("4. Life goes on at the old platform, and a second run brings over just that");
+    client.command("SELECT INBOX")?;
+    client.append(
+        "INBOX",
+        "",
+        None,
+        b"From: Paul <paul@example.org>\r\nSubject: One more\r\n\r\nA late message.\r\n",
+    )?;
+    client.command("UID STORE 1 +FLAGS (\\Flagged)")?;
+    new.watch(&start, PASSWORD)?;
+    show("the new platform", &Client::login(new.port, ADDRESS, PASSWORD)?.identity("INBOX")?);
+
+    heading("5. The receipt, which compares both sides message by message");
+    new.watch(&["move", "receipt", ADDRESS], "")?;
+    heading("6. Every invariant of the new platform");
+    new.watch(&["check"], "")?;
+
+    heading("Try it yourself");
+    say("any mail client, no encryption (this is loopback), user name and password the same on both:");
+    say(&format!("    old platform   IMAP 127.0.0.1 port {}", old.port));
+    say(&format!("    new platform   IMAP 127.0.0.1 port {}", new.port));
+    say(&format!("    user name      {ADDRESS}"));
+    say(&format!("    password       {PASSWORD}"));
+    say(&format!("    command line   STERNA_CONFIG={} sterna …", new.configuration.display()));
+    if !args.no_wait && std::io::stdin().is_terminal() {
+        say("Enter or Ctrl-C ends the tour and removes everything.");
+        std::io::stdin().read_line(&mut String::new())?;
+    }
+    Ok(())
+}
+
+/// Writes the corpus into the mailbox; messages and bytes.
+fn fill(client: &mut Client, messages: usize) -> Result<(usize, u64), Failure> {
+    let (mut count, mut bytes) = (0, 0);
+    let mut known = std::collections::HashSet::from(["INBOX"]);
+    for message in Corpus::sized(Profile::Small, messages, 1) {
+        if known.insert(message.folder) {
+            client.create(message.folder)?;
+        }
+        let date = message.internal_date.imap().to_string();
+        client.append(message.folder, &message.flags.to_string(), Some(&date), &message.raw)?;
+        count += 1;
+        bytes += message.raw.len() as u64;
+    }
+    Ok((count, bytes))
+}
+
+fn heading(text: &str) {
+    say(&format!("\n\x1b[1m{text}\x1b[0m"));
+}
+
+fn show(what: &str, lines: &[String]) {
+    say(&format!("{what}:"));
+    lines.iter().for_each(|line| say(&format!("    {line}")));
+}
+
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    // Somebody who closed the pipe has seen enough.
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
