@@ -143,6 +143,7 @@ async fn a_folder_with_a_new_uidvalidity_is_copied_anew() {
     let receipt = target.receipt().await;
     assert!(receipt.equal, "{receipt:#?}");
     assert!(receipt.exceptions.iter().any(|e| e.reason.contains("UIDVALIDITY changed")), "{:?}", receipt.exceptions);
+    target.assert_sound().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -225,6 +225,35 @@ async fn a_uidvalidity_is_never_given_twice() {
 }
 
 #[tokio::test]
+async fn a_new_uidvalidity_forgets_the_old_uids() {
+    let f = Fixture::new().await;
+    let folder = f.account.write(|tx| tx.create_mailbox(&NewMailbox::named("x"))).await.unwrap().id;
+    for body in [b"a", b"b"] {
+        f.append(folder, body, Flags::default()).await;
+    }
+    let validity = UidValidity::new(99).unwrap();
+    let full = f.account.write(move |tx| tx.import_identity(folder, validity, 1, ModSeq(5))).await;
+    assert!(matches!(full, Err(Error::NotPermitted(_))));
+    let message = f.email(b"c");
+    f.account
+        .write(move |tx| {
+            tx.expunge(folder, &[UidRange::ALL])?;
+            tx.import_identity(folder, validity, 1, ModSeq(5))?;
+            tx.import(folder, uid(2), &message, &Flags::default(), &Import::default())?;
+            tx.put_move_folder(&sterna_store::MoveFolder {
+                source: b"x".to_vec(),
+                mailbox: Some(folder),
+                cursor: "{}".into(),
+            })
+        })
+        .await
+        .unwrap();
+    f.sound().await;
+    f.account.write(move |tx| tx.delete_mailbox(folder)).await.unwrap();
+    f.sound().await;
+}
+
+#[tokio::test]
 async fn a_second_process_is_refused_and_a_reopened_store_knows_everything() {
     let f = Fixture::new().await;
     f.append(f.inbox, b"kept", flags(DELETED, &[])).await;

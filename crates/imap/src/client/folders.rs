@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::connection::Connection;
 use super::error::{Error, ErrorKind};
 use super::event::{Event, Tag};
-use crate::codec::mailbox::MailboxName;
+use crate::codec::mailbox::{MailboxName, NameEncoding};
 use crate::codec::response_parser::{ListEntry, MailboxStatus, Response, Status};
 
 /// STATUS commands on their way at once.
@@ -97,8 +97,7 @@ impl Connection {
         let wanted = |f: &Folder| f.status.is_none() && !f.entry.no_select();
         let mut waiting: Vec<usize> =
             folders.iter().enumerate().filter(|(_, f)| wanted(f)).map(|(i, _)| i).rev().collect();
-        let by_name: HashMap<MailboxName, usize> =
-            folders.iter().enumerate().map(|(i, f)| (f.entry.name.clone(), i)).collect();
+        let by_name: HashMap<Wire, usize> = folders.iter().enumerate().map(|(i, f)| (wire(&f.entry.name), i)).collect();
         loop {
             while asked.len() < STATUS_AHEAD
                 && let Some(index) = waiting.pop()
@@ -112,7 +111,7 @@ impl Connection {
             }
             match self.next().await? {
                 Event::Response(Response::MailboxStatus(status)) => {
-                    if let Some(folder) = by_name.get(&status.name).and_then(|i| folders.get_mut(*i)) {
+                    if let Some(folder) = by_name.get(&wire(&status.name)).and_then(|i| folders.get_mut(*i)) {
                         folder.status = Some(status);
                     }
                 }
@@ -134,11 +133,18 @@ impl Connection {
     }
 }
 
+/// A name as the server knows it: two folders may have one text, one in modified UTF-7 and one in bare UTF-8.
+type Wire = Vec<u8>;
+
+fn wire(name: &MailboxName) -> Wire {
+    name.to_wire(NameEncoding::ModifiedUtf7)
+}
+
 #[derive(Default)]
 struct Listing {
     entries: Vec<ListEntry>,
     subscribed: Vec<ListEntry>,
-    statuses: HashMap<MailboxName, MailboxStatus>,
+    statuses: HashMap<Wire, MailboxStatus>,
 }
 
 impl Listing {
@@ -146,7 +152,7 @@ impl Listing {
         match response {
             Response::List(entry) => self.entries.push(entry),
             Response::Lsub(entry) => self.subscribed.push(entry),
-            Response::MailboxStatus(status) => drop(self.statuses.insert(status.name.clone(), status)),
+            Response::MailboxStatus(status) => drop(self.statuses.insert(wire(&status.name), status)),
             _ => {}
         }
     }
@@ -155,18 +161,18 @@ impl Listing {
     fn folders(mut self, plain: bool) -> Vec<Folder> {
         // An LSUB entry with \Noselect is not subscribed itself, only a name below it is (RFC 3501 §6.3.9).
         self.subscribed.retain(|entry| !entry.has("\\Noselect"));
-        let names: HashSet<MailboxName> = self.subscribed.iter().map(|e| e.name.clone()).collect();
+        let names: HashSet<Wire> = self.subscribed.iter().map(|e| wire(&e.name)).collect();
         let mut seen = HashSet::new();
         let mut folders = Vec::with_capacity(self.entries.len());
         for entry in self.entries {
-            if seen.insert(entry.name.clone()) {
-                let subscribed = if plain { names.contains(&entry.name) } else { entry.has("\\Subscribed") };
-                let status = self.statuses.remove(&entry.name);
+            if seen.insert(wire(&entry.name)) {
+                let subscribed = if plain { names.contains(&wire(&entry.name)) } else { entry.has("\\Subscribed") };
+                let status = self.statuses.remove(&wire(&entry.name));
                 folders.push(Folder { entry, subscribed, status, refused: None });
             }
         }
         for mut entry in self.subscribed {
-            if seen.insert(entry.name.clone()) {
+            if seen.insert(wire(&entry.name)) {
                 entry.attributes.push("\\NonExistent".to_owned());
                 folders.push(Folder { entry, subscribed: true, status: None, refused: None });
             }

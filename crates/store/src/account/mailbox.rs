@@ -224,11 +224,18 @@ impl Tx<'_> {
         }
         self.keep_subscription(&mailbox)?;
         self.execute("DELETE FROM mailbox WHERE account_id = ?1 AND id = ?2", vals![self.account, id])?;
+        self.forget_expunged(id)?;
+        // A move that brought it brings it again if its source still has it.
+        self.execute("DELETE FROM move_folder WHERE account_id = ?1 AND mailbox_id = ?2", vals![self.account, id])?;
+        self.entomb(GONE_MAILBOX, 0, modseq, id.0)
+    }
+
+    fn forget_expunged(&self, id: MailboxId) -> Result<()> {
         self.execute(
             "DELETE FROM tombstone WHERE account_id = ?1 AND kind = ?2 AND mailbox_id = ?3",
             vals![self.account, GONE_MESSAGE, id],
         )?;
-        self.entomb(GONE_MAILBOX, 0, modseq, id.0)
+        Ok(())
     }
 
     /// Gives a mailbox a special use, or takes it away. INBOX's is fixed.
@@ -266,6 +273,10 @@ impl Tx<'_> {
         let mailbox = self.mailbox(id)?;
         if mailbox.uid_validity != uid_validity && mailbox.total > 0 {
             return Err(Error::NotPermitted("UIDVALIDITY can change only while the mailbox is empty".into()));
+        }
+        if mailbox.uid_validity != uid_validity {
+            // They speak of UIDs that mean nothing any more.
+            self.forget_expunged(id)?;
         }
         // A client that knows the source asks for changes since a state of the source, whose expunges only it knew:
         // from there on all that is missing must be told (expunge_floor).
