@@ -63,6 +63,22 @@ async fn plain_lists_and_pipelined_statuses_do_as_well() {
 }
 
 #[tokio::test]
+async fn two_names_for_one_text_are_two_folders() {
+    let (mut c, s) = greeted(
+        "LIST-EXTENDED",
+        "C: S1 LIST \"\" \"*\" RETURN (SUBSCRIBED CHILDREN)
+         S: * LIST (\\NoSelect) \"/\" Caf&AOk-
+         S: * LIST (\\NoSelect \\Subscribed) \"/\" \"Café\"
+         S: S1 OK",
+    )
+    .await;
+    let folders = c.folders().await.unwrap();
+    let told: Vec<_> = folders.iter().map(|f| (f.entry.name.as_str(), f.subscribed)).collect();
+    assert_eq!(told, [("Café", false), ("Café", true)]);
+    end(c, s).await;
+}
+
+#[tokio::test]
 async fn select_tells_the_state_and_what_changed_since() {
     let (mut c, s) = greeted(
         "QRESYNC ENABLE",
