@@ -85,11 +85,20 @@ fn any_changes() -> impl Strategy<Value = BTreeMap<u32, Option<u8>>> {
     )
 }
 
-fn changed(index: &Arc<MailboxIndex>, changes: &BTreeMap<u32, Option<u8>>, round: u64) -> Arc<MailboxIndex> {
+/// `highest` is the largest UID that was ever given: new ones lie above it, though its message may be gone.
+fn changed(
+    index: &Arc<MailboxIndex>,
+    changes: &BTreeMap<u32, Option<u8>>,
+    round: u64,
+    highest: &mut u32,
+) -> Arc<MailboxIndex> {
     let changes = changes.iter().map(|(n, flags)| {
-        // A UID that was never there or is gone does not come again below the last one.
-        let fits = index.position(uid(*n)).is_ok() || index.last().is_none_or(|last| uid(*n) > last.uid);
-        (uid(*n), flags.filter(|_| fits).map(|f| entry(*n, f, 10 + round)))
+        let fits = index.position(uid(*n)).is_ok() || *n > *highest;
+        let flags = flags.filter(|_| fits);
+        if flags.is_some() {
+            *highest = (*highest).max(*n);
+        }
+        (uid(*n), flags.map(|f| entry(*n, f, 10 + round)))
     });
     Arc::new(index.with_changes(&changes.collect()))
 }
@@ -104,10 +113,11 @@ proptest! {
     ) {
         let start: Vec<IndexEntry> = (1..2500).step_by(step).map(|n| entry(n, (n % 3) as u8, 5)).collect();
         let mut mailbox = index(&start);
+        let mut highest = start.last().map_or(0, |e| e.uid.get());
         let mut view = View::from_index(mailbox.clone());
         let mut model = Model::of(&mailbox);
         for (round, (changes, expunge, modseqs)) in rounds.iter().enumerate() {
-            mailbox = changed(&mailbox, changes, round as u64);
+            mailbox = changed(&mailbox, changes, round as u64, &mut highest);
             let told = difference(&view, &mailbox, *expunge, *modseqs);
             model.apply(&told);
             view.replace(told.next.clone());
