@@ -92,3 +92,54 @@ fn ctrl_c_stops_cleanly_and_the_same_command_goes_on() {
     old.assert_same(&new, Ignore::default());
     server.check();
 }
+
+/// Runs in namespaces of its own, where it may mount a file system of a few megabytes without being root.
+const FULL_DISK: &str = r#"
+set -eu
+mount -t tmpfs -o size=4m tmpfs "$DATA"
+"$STERNA" domain add example.org
+echo "$PASSWORD" | "$STERNA" account add "$ADDRESS" --password-stdin
+"$STERNA" serve &
+server=$!
+trap 'kill $server' EXIT
+move() { echo "$PASSWORD" | "$STERNA" move start "$ADDRESS" --from "$FROM" --user "$ADDRESS" --password-stdin "$@"; }
+move
+tries=0
+until "$STERNA" move status "$ADDRESS" 2>&1 | grep -i 'disk'; do
+    tries=$((tries + 1))
+    [ $tries -lt 300 ] || { echo 'nothing was said of the full disk'; "$STERNA" move status "$ADDRESS"; exit 1; }
+    sleep 0.1
+done
+mount -o remount,size=400m "$DATA"
+move --wait
+"$STERNA" check
+"$STERNA" move receipt "$ADDRESS" | grep 'Both sides are equal'
+"#;
+
+#[test]
+fn a_full_disk_is_said_and_the_move_goes_on_once_there_is_space() {
+    let (mut dovecot, user) = sample::dovecot();
+    let mut state = 3u64;
+    for _ in 0..12 {
+        let noise = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            char::from(b'!' + (state >> 58) as u8)
+        });
+        let body: String = noise.take(1_000_000).collect();
+        dovecot.deliver(&user.login, format!("Subject: large\r\n\r\n{body}\r\n").as_bytes());
+    }
+    let server = SternaServer::prepared(&sterna_tests::SternaConfig::default());
+    let data = server.path().join("data");
+    std::fs::create_dir_all(&data).unwrap();
+    let unshare = sterna_tests::peer::require("unshare", "util-linux");
+    let mut command = std::process::Command::new(unshare);
+    command
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", FULL_DISK])
+        .env("STERNA", sterna_tests::sterna_binary())
+        .env("STERNA_CONFIG", server.configuration())
+        .env("DATA", &data)
+        .env("ADDRESS", &user.login)
+        .env("PASSWORD", &user.password)
+        .env("FROM", format!("imap://127.0.0.1:{}?tls=none", dovecot.port()));
+    sterna_tests::run(&mut command, b"", std::time::Duration::from_secs(150)).success();
+}

@@ -7,5 +7,6 @@
 mod bad_input;
 mod clients;
 mod crash;
+mod large;
 mod python;
 mod sample;
