@@ -7,10 +7,10 @@ use std::fmt;
 #[error("\"{0}\" is not an address of the form name@domain")]
 pub struct AddressError(String);
 
-/// `local@domain`, at most 254 bytes (RFC 5321 §4.5.3.1), the domain in lower case and in ASCII or UTF-8.
+/// `local@domain`, at most 254 bytes (RFC 5321 §4.5.3.1), in lower case, ASCII or UTF-8.
 ///
-/// The local part is kept as written and compared without regard to ASCII case: mail hosting has no two
-/// mailboxes that differ in case only, and clients write it as they please.
+/// The local part is folded too, which the RFC leaves to the host: mail hosting has no two mailboxes that differ in
+/// case only, and clients write it as they please.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address(String);
 
