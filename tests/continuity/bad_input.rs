@@ -102,6 +102,8 @@ echo "$PASSWORD" | "$STERNA" account add "$ADDRESS" --password-stdin
 "$STERNA" serve &
 server=$!
 trap 'kill $server' EXIT
+tries=0
+until [ -S "$DATA/admin.sock" ]; do tries=$((tries + 1)); [ $tries -lt 300 ]; sleep 0.1; done
 move() { echo "$PASSWORD" | "$STERNA" move start "$ADDRESS" --from "$FROM" --user "$ADDRESS" --password-stdin "$@"; }
 move
 tries=0

@@ -1,5 +1,7 @@
 //! Maildir and mbox, in and out: what Dovecot has on disk is what a client of Dovecot sees, and twice is once.
 
+use sterna_core::{DateTime, Flag, Flags, Keyword};
+use sterna_message::Ingest;
 use sterna_migrate::{Cancel, Progress, files};
 use sterna_tests::{Dovecot, DovecotOptions, Ignore, malformed, snapshot};
 use tokio::sync::watch;
@@ -108,4 +110,27 @@ async fn malformed_messages_come_back_from_an_mbox() {
         .filter(|(a, b)| a.hash == b.hash || (1..=2).contains(&b.octets.wrapping_sub(a.octets)));
     assert_eq!(same.count(), inbox.len());
     target.assert_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keywords_that_a_maildir_cannot_hold_are_reported() {
+    let target = Target::new().await;
+    let account = target.account().await;
+    let message = Ingest::whole(account.home(), b"Subject: x\r\n\r\nx\r\n", DateTime::utc(1_700_000_000)).unwrap();
+    let keywords = (10..38).map(|n| Flag::Keyword(Keyword::new(&format!("label{n}")).unwrap()));
+    let flags: Flags = keywords.collect();
+    account
+        .write(move |tx| {
+            let inbox = tx.mailbox_tree()?.find("INBOX").unwrap().id;
+            tx.append(inbox, &message, &flags)
+        })
+        .await
+        .unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let (cancel, progress) = quiet();
+    let report = files::export_maildir(&account, directory.path(), &cancel, progress).await.unwrap();
+    let [told] = &report.exceptions[..] else { panic!("{:?}", report.exceptions) };
+    assert!(told.ends_with("left out: label36, label37"), "{told}");
+    let listed = std::fs::read_to_string(directory.path().join("dovecot-keywords")).unwrap();
+    assert_eq!(listed.lines().count(), 26);
 }

@@ -90,8 +90,16 @@ fn selectable(tree: &MailboxTree) -> impl Iterator<Item = &Mailbox> {
     tree.iter().map(|(_, m)| m).filter(|m| m.selectable)
 }
 
-/// What one mailbox came to: messages, bytes, messages that were there already.
-type Counts = (u64, u64, u64);
+/// What one mailbox came to.
+#[derive(Default)]
+struct Counts {
+    messages: u64,
+    bytes: u64,
+    /// Messages that were there already.
+    known: u64,
+    /// What the format cannot hold.
+    left_out: Option<String>,
+}
 
 async fn export(
     account: &Account,
@@ -110,12 +118,13 @@ async fn export(
     for (mailbox, target) in targets {
         cancel.check()?;
         reporter.set(|p| p.folder.clone_from(&mailbox.name));
-        let (messages, bytes, known) = account.read(move |tx| Ok(write(&mailbox, &target, tx))).await??;
+        let counts = account.read(move |tx| Ok(write(&mailbox, &target, tx))).await??;
         report.folders += 1;
-        report.messages += messages;
-        report.bytes += bytes;
-        report.known += known;
-        reporter.carried(messages, bytes);
+        report.messages += counts.messages;
+        report.bytes += counts.bytes;
+        report.known += counts.known;
+        report.exceptions.extend(counts.left_out);
+        reporter.carried(counts.messages, counts.bytes);
         reporter.set(|p| p.folders_done += 1);
     }
     Ok(report)
@@ -200,14 +209,14 @@ fn maildir(mailbox: &Mailbox, target: &Path, tx: &Tx<'_>) -> Result<Counts> {
         .collect();
     let mut letters: Vec<Keyword> = Vec::new();
     let mut list = format!("3 V{} N{}\n", mailbox.uid_validity, mailbox.uid_next);
-    let mut counts = (0, 0, 0);
+    let mut counts = Counts::default();
     each(tx, mailbox.id, |row| {
         let base = format!("{}.U{}.sterna,S={}", row.date.unix.max(0), row.uid, row.size);
         let name = format!("{base}:2,{}", flag_letters(&row.flags, &mut letters));
         list += &format!("{} :{name}\n", row.uid);
         let path = cur.join(&name);
         if let Some(known) = there.get(&base) {
-            counts.2 += 1;
+            counts.known += 1;
             return std::fs::rename(cur.join(known), &path).map_err(|e| Error::file("rename", &path, e));
         }
         let temporary = target.join("tmp").join(&base);
@@ -216,10 +225,17 @@ fn maildir(mailbox: &Mailbox, target: &Path, tx: &Tx<'_>) -> Result<Counts> {
         body(tx, row, |bytes| file.write_all(bytes), &temporary)?;
         let date = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(row.date.unix).unwrap_or(0));
         file.set_modified(date).and_then(|()| std::fs::rename(&temporary, &path)).map_err(error)?;
-        (counts.0, counts.1) = (counts.0 + 1, counts.1 + row.size);
+        (counts.messages, counts.bytes) = (counts.messages + 1, counts.bytes + row.size);
         Ok(())
     })?;
-    let names: String = letters.iter().enumerate().map(|(n, k)| format!("{n} {k}\n")).collect();
+    if let Some(more) = letters.get(KEYWORDS_MAX..).filter(|more| !more.is_empty()) {
+        let more = more.iter().map(Keyword::as_str).collect::<Vec<_>>().join(", ");
+        let name = &mailbox.name;
+        counts.left_out = Some(format!(
+            "a Maildir holds {KEYWORDS_MAX} keywords; of the mailbox \"{name}\" these are left out: {more}"
+        ));
+    }
+    let names: String = letters.iter().take(KEYWORDS_MAX).enumerate().map(|(n, k)| format!("{n} {k}\n")).collect();
     for (name, text) in [("dovecot-uidlist", list), ("dovecot-keywords", names)] {
         let path = target.join(name);
         std::fs::write(&path, text).map_err(|e| Error::file("write", &path, e))?;
@@ -260,7 +276,7 @@ fn mbox(mailbox: &Mailbox, target: &Path, tx: &Tx<'_>) -> Result<Counts> {
     let new = target.with_extension("mbox.new");
     let error = |e| Error::file("write", &new, e);
     let mut out = BufWriter::with_capacity(256 << 10, File::create(&new).map_err(error)?);
-    let mut counts = (0, 0, 0);
+    let mut counts = Counts::default();
     each(tx, mailbox.id, |row| {
         let (d, h, m, s) = DateTime::utc(row.date.unix).civil();
         // 1970-01-01 was a Thursday.
@@ -271,7 +287,7 @@ fn mbox(mailbox: &Mailbox, target: &Path, tx: &Tx<'_>) -> Result<Counts> {
         let mut quoter = Quoter::default();
         body(tx, row, |bytes| quoter.write(bytes, &mut out), &new)?;
         quoter.end(&mut out).map_err(error)?;
-        (counts.0, counts.1) = (counts.0 + 1, counts.1 + row.size);
+        (counts.messages, counts.bytes) = (counts.messages + 1, counts.bytes + row.size);
         Ok(())
     })?;
     let file = out.into_inner().map_err(|e| error(e.into_error()))?;
