@@ -217,3 +217,18 @@ fn mail_comes_in_from_files_and_goes_out_again() {
     let missing = platform.fails("import --format maildir anne@example.org /nonexistent", "");
     assert!(missing.contains("/nonexistent"), "{missing}");
 }
+
+#[test]
+fn the_server_waits_for_a_command_that_has_the_store_open() {
+    let mut platform = Platform::init();
+    platform.ok("domain list", "");
+    let lock = std::fs::File::open(platform.data().join("lock")).unwrap();
+    lock.lock().unwrap();
+    let release = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(700));
+        drop(lock);
+    });
+    assert_ne!(platform.serve(), 0);
+    release.join().unwrap();
+    platform.stop();
+}

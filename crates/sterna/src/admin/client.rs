@@ -2,21 +2,18 @@
 
 use std::io::ErrorKind;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 
-use super::SOCKET;
 use super::answer::{Answer, Event};
 use super::handler::{self, Events};
 use super::platform::Platform;
 use super::request::Request;
 use super::socket::{Line, read_line};
+use super::{LOCK_PATIENCE, LOCK_RETRY, SOCKET};
 use crate::error::{Error, Result};
-
-/// How long a store may be locked by a process that does not answer: a server that is starting, a command at its end.
-const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Does what is asked for. Ctrl-C ends it cleanly with an error.
 pub async fn ask(data: &Path, request: Request, mut events: impl FnMut(Event) + Send) -> Result<Answer> {
@@ -28,7 +25,7 @@ pub async fn ask(data: &Path, request: Request, mut events: impl FnMut(Event) + 
         match Platform::open(data, false).await {
             Ok(platform) => return in_process(&platform, request, &mut events).await,
             Err(sterna_store::Error::Locked(_)) if Instant::now() < deadline => {
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                tokio::time::sleep(LOCK_RETRY).await;
             }
             Err(e) => return Err(e.into()),
         }

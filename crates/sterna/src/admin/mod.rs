@@ -16,6 +16,8 @@ mod platform;
 mod request;
 mod socket;
 
+use std::time::Duration;
+
 pub use answer::{AccountInfo, Answer, CheckInfo, DomainInfo, Event, FilesInfo, MoveInfo, ProgressInfo};
 pub use client::ask;
 pub use platform::Platform;
@@ -24,6 +26,12 @@ pub use socket::AdminSocket;
 
 /// The socket's file name in the data directory.
 const SOCKET: &str = "admin.sock";
+
+/// How long a store may be locked by a process that does not answer: a server that is starting, a command at its end.
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Time between two tries.
+const LOCK_RETRY: Duration = Duration::from_millis(100);
 
 /// The longest request or answer on the socket, bytes. Receipts of large mailboxes are long.
 const LINE_MAX: usize = 64 << 20;

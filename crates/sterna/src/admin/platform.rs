@@ -3,12 +3,14 @@
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use sterna_core::{Address, SystemClock};
 use sterna_migrate::Mover;
 use sterna_store::{Account, AccountRecord, Store};
 
 use super::jobs::Jobs;
+use super::{LOCK_PATIENCE, LOCK_RETRY};
 use crate::error::{Error, Result};
 
 /// The open platform. Clones share it.
@@ -36,6 +38,19 @@ impl Platform {
         let store = Store::open(data, Arc::new(SystemClock)).await?;
         let mover = Mover::new(store.clone());
         Ok(Platform { jobs: Jobs::new(mover.clone()), store, mover, serves })
+    }
+
+    /// The same for the server, which waits for a command that has the store open for a moment.
+    pub async fn open_to_serve(data: &Path) -> sterna_store::Result<Platform> {
+        let deadline = Instant::now() + LOCK_PATIENCE;
+        loop {
+            match Platform::open(data, true).await {
+                Err(sterna_store::Error::Locked(_)) if Instant::now() < deadline => {
+                    tokio::time::sleep(LOCK_RETRY).await;
+                }
+                opened => return opened,
+            }
+        }
     }
 
     /// Goes on with the moves that a stop or a crash of the server interrupted.

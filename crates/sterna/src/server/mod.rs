@@ -24,7 +24,7 @@ pub async fn serve(config: &Config) -> Result<()> {
     limits::raise_open_files();
     let stop = stop_signal()?;
     let listeners = bind(config)?;
-    let platform = Platform::open(&config.data, true).await?;
+    let platform = Platform::open_to_serve(&config.data).await?;
     platform.store.recover().await?;
     let service = Service::new(platform.store.clone(), service_config(config)?);
     let admin = tokio::spawn(AdminSocket::bind(&config.data)?.serve(platform.clone()));
