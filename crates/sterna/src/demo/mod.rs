@@ -27,7 +27,7 @@ pub struct DemoArgs {
     /// Messages in the mailbox that moves.
     #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     messages: u32,
-    /// End after the tour instead of leaving both platforms running until Ctrl-C. The default without a terminal.
+    /// End after the tour instead of leaving both platforms running until Enter. The default without a terminal.
     #[arg(long)]
     no_wait: bool,
 }
@@ -90,7 +90,7 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     say(&format!("    password       {PASSWORD}"));
     say(&format!("    command line   STERNA_CONFIG={} sterna …", new.configuration.display()));
     if !args.no_wait && std::io::stdin().is_terminal() {
-        say("Enter or Ctrl-C ends the tour and removes everything.");
+        say("Enter ends the tour and removes everything.");
         std::io::stdin().read_line(&mut String::new())?;
     }
     Ok(())
