@@ -116,7 +116,7 @@ async fn malformed_messages_come_back_from_an_mbox() {
 async fn keywords_that_a_maildir_cannot_hold_are_reported() {
     let target = Target::new().await;
     let account = target.account().await;
-    let message = Ingest::whole(account.home(), b"Subject: x\r\n\r\nx\r\n", DateTime::utc(1_700_000_000)).unwrap();
+    let message = Ingest::whole(&account.blobs(), b"Subject: x\r\n\r\nx\r\n", DateTime::utc(1_700_000_000)).unwrap();
     let keywords = (10..38).map(|n| Flag::Keyword(Keyword::new(&format!("label{n}")).unwrap()));
     let flags: Flags = keywords.collect();
     account

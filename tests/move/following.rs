@@ -81,10 +81,10 @@ async fn a_pass_with_nothing_to_do_opens_no_folder() {
 async fn what_was_added_here_is_never_touched() {
     let (dovecot, user, target) = copied(DovecotOptions::default()).await;
     let account = target.account().await;
-    let home = account.home().to_owned();
+    let blobs = account.blobs();
     let local = move |tx: &sterna_store::Tx<'_>, path: &str| {
         let raw = b"Subject: only here\r\n\r\nhere\r\n";
-        let email = sterna_message::Ingest::whole(&home, raw, DateTime::utc(1_700_000_000))?;
+        let email = sterna_message::Ingest::whole(&blobs, raw, DateTime::utc(1_700_000_000))?;
         let mailbox = tx.mailbox_tree()?.find(path).unwrap().id;
         tx.append(mailbox, &email, &Flags::default())
     };

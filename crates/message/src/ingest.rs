@@ -2,10 +2,8 @@
 //!
 //! Everything that brings a message in (APPEND, the mover, an import, later delivery) goes through here.
 
-use std::path::Path;
-
 use sterna_core::DateTime;
-use sterna_store::{BlobWriter, NewEmail, Result};
+use sterna_store::{BlobWriter, Blobs, NewEmail, Result};
 
 use crate::{Scanner, StructureRef};
 
@@ -16,9 +14,9 @@ pub struct Ingest {
 }
 
 impl Ingest {
-    /// `home` is the account's directory ([`sterna_store::Account::home`]).
-    pub fn new(home: &Path) -> Ingest {
-        Ingest { scanner: Scanner::new(), blob: BlobWriter::new(home) }
+    /// `blobs` is where the account's bodies go ([`sterna_store::Account::blobs`]).
+    pub fn new(blobs: &Blobs) -> Ingest {
+        Ingest { scanner: Scanner::new(), blob: BlobWriter::new(blobs) }
     }
 
     /// The next bytes of the message.
@@ -27,7 +25,7 @@ impl Ingest {
         self.blob.write(bytes)
     }
 
-    /// The whole message is in. A large body is fsynced here.
+    /// The whole message is in. A large body is made durable here.
     pub fn finish(self, internaldate: DateTime) -> Result<NewEmail> {
         let structure = self.scanner.finish();
         let view = structure.view();
@@ -42,8 +40,8 @@ impl Ingest {
     }
 
     /// A message that is at hand whole.
-    pub fn whole(home: &Path, message: &[u8], internaldate: DateTime) -> Result<NewEmail> {
-        let mut ingest = Ingest::new(home);
+    pub fn whole(blobs: &Blobs, message: &[u8], internaldate: DateTime) -> Result<NewEmail> {
+        let mut ingest = Ingest::new(blobs);
         ingest.feed(message)?;
         ingest.finish(internaldate)
     }

@@ -65,6 +65,7 @@ impl Error {
             Error::Source(e) => e.retry(),
             Error::Doubtful(_) => Retry::Now,
             Error::Store(sterna_store::Error::DiskFull) => Retry::After(DISK_FULL_WAIT),
+            Error::Store(sterna_store::Error::Unavailable(_)) => Retry::Now,
             _ => Retry::Never,
         }
     }

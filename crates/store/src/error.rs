@@ -11,6 +11,13 @@ pub enum Error {
     /// The engine reported a fault; the transaction was rolled back.
     #[error("database error: {0}")]
     Database(String),
+    /// The database or the object storage cannot be reached, or is too busy. Nothing was acknowledged; trying again
+    /// later is right. Protocols answer with their temporary refusal.
+    #[error("the store cannot be reached for the moment ({0}); try again later")]
+    Unavailable(String),
+    /// Another node has taken this work over; what this one still held of it is not written.
+    #[error("another node has taken this work over")]
+    LeaseLost,
     /// A file beside the database could not be read or written.
     #[error("{0}")]
     Io(String),

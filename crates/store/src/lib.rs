@@ -18,6 +18,7 @@
 mod account;
 mod blob;
 mod check;
+mod config;
 mod db;
 mod directory;
 mod error;
@@ -29,8 +30,9 @@ pub use account::{
     Account, AccountState, Appended, Copied, Email, FlagChange, FlagsChanged, Import, IndexEntry, Keysets, Mailbox,
     MailboxIndex, MailboxTree, MessageRow, MoveException, MoveFolder, NewEmail, NewMailbox, StoredFlags, UidRange,
 };
-pub use blob::{BlobWriter, CHUNK, PreparedBlob};
+pub use blob::{BlobWriter, Blobs, CHUNK, PreparedBlob};
 pub use check::{CheckReport, Finding, MAX_FINDINGS, StructureCheck};
+pub use config::{BlobKind, Engine, PostgresConfig, S3Config, StoreConfig};
 pub use db::Tx;
 pub use directory::{AccountRecord, AccountStatus, MoveRecord};
 pub use error::{Error, Result};

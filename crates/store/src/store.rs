@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use sterna_core::{AccountId, Address, Clock};
 
 use crate::account::{Account, IndexCache};
+use crate::config::StoreConfig;
 use crate::db::{Database, Pool, blocking};
 use crate::directory::{AccountRecord, AccountStatus, MoveRecord, PasswordCache, hash_password};
 use crate::error::{Error, Result};
@@ -43,7 +44,12 @@ struct Inner {
 impl Store {
     /// Opens the store in `data`, creating what is missing. Fails with [`Error::Locked`] if another process has it.
     pub async fn open(data: &Path, clock: Arc<dyn Clock>) -> Result<Store> {
-        let data = data.to_owned();
+        Store::open_with(StoreConfig::embedded(data), clock).await
+    }
+
+    /// The same, wherever the configuration says.
+    pub async fn open_with(config: StoreConfig, clock: Arc<dyn Clock>) -> Result<Store> {
+        let data = config.data;
         blocking(move || {
             let accounts = data.join("accounts");
             std::fs::create_dir_all(&accounts).map_err(|e| Error::io("create", &accounts, &e))?;

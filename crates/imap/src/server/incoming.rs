@@ -42,9 +42,9 @@ pub(super) async fn message(
             Some(work) => Some(finished(work).await.map_err(|e| Refused { problem: e.into(), left })?),
             None => None,
         };
-        let home = account.home().to_owned();
+        let blobs = account.blobs();
         let feed = move |chunk: BytesMut| {
-            let mut ingest = before.unwrap_or_else(|| Ingest::new(&home));
+            let mut ingest = before.unwrap_or_else(|| Ingest::new(&blobs));
             ingest.feed(&chunk)?;
             Ok(ingest)
         };

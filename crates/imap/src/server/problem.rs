@@ -139,7 +139,12 @@ impl From<Error> for Problem {
             Error::MailboxExists(_) | Error::Exists(_) => names::ALREADYEXISTS,
             Error::NotPermitted(_) | Error::Invalid(_) => names::CANNOT,
             Error::UidTaken { .. } => names::LIMIT,
-            Error::DiskFull | Error::Database(_) | Error::Io(_) | Error::Locked(_) => {
+            Error::DiskFull
+            | Error::Unavailable(_)
+            | Error::LeaseLost
+            | Error::Database(_)
+            | Error::Io(_)
+            | Error::Locked(_) => {
                 tracing::error!(error = %e, "the store failed");
                 return Problem::no_code(names::UNAVAILABLE, "the server cannot do this now, try again later");
             }

@@ -125,7 +125,7 @@ async fn expunges_before_an_import_are_told_by_what_is_not_there() {
     let account = c.account();
     let id = sterna_core::MailboxId(inbox(&c).await);
     let date = sterna_core::DateTime::utc(0);
-    let email = |n: u32| sterna_message::Ingest::whole(account.home(), format!("X: {n}").as_bytes(), date).unwrap();
+    let email = |n: u32| sterna_message::Ingest::whole(&account.blobs(), format!("X: {n}").as_bytes(), date).unwrap();
     let emails: Vec<(u32, sterna_store::NewEmail)> = [2u32, 7, 9].into_iter().map(|n| (n, email(n))).collect();
     account
         .write(move |tx| {
@@ -150,7 +150,8 @@ async fn opening_a_large_mailbox_again_is_quick() {
     let mut c = Client::start().await;
     let account = c.account();
     let id = sterna_core::MailboxId(inbox(&c).await);
-    let email = sterna_message::Ingest::whole(account.home(), MAIL.as_bytes(), sterna_core::DateTime::utc(0)).unwrap();
+    let email =
+        sterna_message::Ingest::whole(&account.blobs(), MAIL.as_bytes(), sterna_core::DateTime::utc(0)).unwrap();
     let work: Flags =
         [Flag::System(SystemFlags::SEEN), Flag::Keyword(Keyword::new("$Work").unwrap())].into_iter().collect();
     account

@@ -164,7 +164,7 @@ impl Client {
     pub async fn append_to(&mut self, mailbox: &str, raw: impl AsRef<[u8]>, flags: &[&str]) -> u32 {
         let account = self.account();
         let date = sterna_core::DateTime::parse_imap(b" 1-Feb-2026 09:30:00 +0100").unwrap();
-        let email = sterna_message::Ingest::whole(account.home(), raw.as_ref(), date).unwrap();
+        let email = sterna_message::Ingest::whole(&account.blobs(), raw.as_ref(), date).unwrap();
         let flags: Flags = flags.iter().map(|f| flag(f)).collect();
         let name = mailbox.to_owned();
         let appended = account

@@ -11,7 +11,7 @@ use std::time::UNIX_EPOCH;
 
 use sterna_core::{DateTime, Flag, Flags, Keyword, SystemFlags, Uid};
 use sterna_message::Ingest;
-use sterna_store::{Account, NewEmail};
+use sterna_store::{Account, Blobs, NewEmail};
 use tokio::sync::watch;
 
 use super::FilesReport;
@@ -45,7 +45,7 @@ pub async fn import_maildir(
         report.exceptions.extend(path.replaced.clone());
         let list = dovecot::uid_list(&directory);
         let mut importer = Importer::open(account, "maildir", &wire, path, list.identity).await?;
-        let home = account.home().to_owned();
+        let blobs = account.blobs();
         let done = importer.done.clone();
         pump(&mut importer, cancel, &reporter, &mut report, move |sender| {
             let files = files(&directory, &list)?;
@@ -55,7 +55,7 @@ pub async fn import_maildir(
                 if done.contains(&key) {
                     continue;
                 }
-                let email = match read(&home, &file) {
+                let email = match read(&blobs, &file) {
                     // Another program moved or removed it meanwhile.
                     Err(Error::File { reason, .. }) if reason.kind() == std::io::ErrorKind::NotFound => continue,
                     other => other?,
@@ -153,7 +153,7 @@ fn flags(name: &[u8], keyword: impl Fn(u8) -> Option<Keyword>) -> Flags {
     letters.iter().filter_map(flag).collect()
 }
 
-fn read(home: &Path, path: &Path) -> Result<NewEmail> {
+fn read(blobs: &Blobs, path: &Path) -> Result<NewEmail> {
     let error = |e| Error::file("read", path, e);
     let mut file = File::open(path).map_err(error)?;
     let time = file.metadata().and_then(|m| m.modified()).map_err(error)?;
@@ -161,7 +161,7 @@ fn read(home: &Path, path: &Path) -> Result<NewEmail> {
         Ok(after) => i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
         Err(before) => -i64::try_from(before.duration().as_secs()).unwrap_or(i64::MAX),
     };
-    let mut ingest = Ingest::new(home);
+    let mut ingest = Ingest::new(blobs);
     let mut ends = LineEnds::new();
     let mut buffer = vec![0; 128 << 10];
     loop {

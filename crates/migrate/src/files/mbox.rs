@@ -11,7 +11,7 @@ use std::path::Path;
 use sterna_core::{DateTime, Flag, Flags, SystemFlags};
 use sterna_imap::codec::mailbox::{MailboxName, NameEncoding};
 use sterna_message::{Ingest, parse_date};
-use sterna_store::Account;
+use sterna_store::{Account, Blobs};
 use tokio::sync::{mpsc, watch};
 
 use super::FilesReport;
@@ -43,12 +43,12 @@ pub async fn import_mbox(
     let path = path(account, &wire, '/').await?;
     report.exceptions.extend(path.replaced.clone());
     let mut importer = Importer::open(account, "mbox", &wire, path, None).await?;
-    let (home, file) = (account.home().to_owned(), file.to_owned());
+    let (blobs, file) = (account.blobs(), file.to_owned());
     let now = account.read(|tx| Ok(tx.now())).await?;
     pump(&mut importer, cancel, &reporter, &mut report, move |sender| {
         let error = |e| Error::file("read", &file, e);
         let input = BufReader::with_capacity(256 << 10, File::open(&file).map_err(error)?);
-        let mut messages = Messages { home: &home, sender: &sender, now, current: None, failed: None, any: false };
+        let mut messages = Messages { blobs: &blobs, sender: &sender, now, current: None, failed: None, any: false };
         read(input, |item| messages.item(item)).map_err(error)?;
         messages.close();
         match messages.failed.take() {
@@ -66,7 +66,7 @@ pub async fn import_mbox(
 
 /// Makes messages of what the reader finds.
 struct Messages<'m> {
-    home: &'m Path,
+    blobs: &'m Blobs,
     sender: &'m mpsc::Sender<Result<Incoming>>,
     now: i64,
     current: Option<Current>,
@@ -89,7 +89,7 @@ impl Messages<'_> {
             Item::Begin(offset, line) => {
                 self.close();
                 self.any = true;
-                let (ingest, ends) = (Ingest::new(self.home), LineEnds::new());
+                let (ingest, ends) = (Ingest::new(self.blobs), LineEnds::new());
                 let date = date(line);
                 self.current = Some(Current { offset, date, ingest, ends, header: Vec::new(), in_header: true });
             }

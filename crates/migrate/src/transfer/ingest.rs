@@ -69,10 +69,10 @@ impl Ingester {
         }
         let closed = |_| Error::Cancelled;
         let permit = context.ingest.clone().acquire_owned().await.map_err(closed)?;
-        let home = context.home.clone();
+        let blobs = context.blobs.clone();
         self.running.push(tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            group.into_iter().map(|(uid, body)| Ok((uid, Ingest::whole(&home, &body, DateTime::utc(0))?))).collect()
+            group.into_iter().map(|(uid, body)| Ok((uid, Ingest::whole(&blobs, &body, DateTime::utc(0))?))).collect()
         }));
         Ok(())
     }
@@ -91,9 +91,9 @@ impl LargeBody {
     /// Begins to take a body of `size` bytes; one that ends sooner is no message.
     pub fn begin(context: &Context, size: u64) -> LargeBody {
         let (chunks, mut arriving) = mpsc::channel::<Bytes>(CHUNKS_AHEAD);
-        let home = context.home.clone();
+        let blobs = context.blobs.clone();
         let task = tokio::task::spawn_blocking(move || {
-            let mut ingest = Ingest::new(&home);
+            let mut ingest = Ingest::new(&blobs);
             let mut left = size;
             while let Some(chunk) = arriving.blocking_recv() {
                 left = left.saturating_sub(chunk.len() as u64);

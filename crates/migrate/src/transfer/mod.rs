@@ -8,13 +8,12 @@ mod fetch;
 mod ingest;
 pub(crate) mod plan;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use sterna_core::{MailboxId, UidValidity};
 use sterna_imap::codec::mailbox::MailboxName;
-use sterna_store::{Account, Tx};
+use sterna_store::{Account, Blobs, Tx};
 use tokio::sync::Semaphore;
 
 use crate::progress::Reporter;
@@ -26,7 +25,7 @@ pub(crate) use fetch::{Feed, fetch};
 /// What all parts of one pass share.
 pub(crate) struct Context {
     pub account: Account,
-    pub home: PathBuf,
+    pub blobs: Blobs,
     pub reporter: Arc<Reporter>,
     pub counters: Counters,
     /// Groups of bodies that are scanned at the same time.
@@ -36,9 +35,9 @@ pub(crate) struct Context {
 impl Context {
     pub fn new(account: Account, reporter: Arc<Reporter>) -> Context {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        let home = account.home().to_owned();
+        let blobs = account.blobs();
         let ingest = Arc::new(Semaphore::new(cores.clamp(2, 8)));
-        Context { account, home, reporter, counters: Counters::default(), ingest }
+        Context { account, blobs, reporter, counters: Counters::default(), ingest }
     }
 }
 

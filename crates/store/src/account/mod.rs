@@ -20,6 +20,7 @@ use std::sync::Arc;
 use sterna_core::{AccountId, MailboxId, ModSeq};
 use tokio::sync::watch;
 
+use crate::blob::Blobs;
 use crate::db::{Database, Tx, vals};
 use crate::error::{Error, Result};
 
@@ -69,6 +70,11 @@ impl Account {
     /// The directory that holds everything of this account.
     pub fn home(&self) -> &Path {
         &self.db.home
+    }
+
+    /// Where the bodies of this account go, for a [`crate::BlobWriter`].
+    pub fn blobs(&self) -> Blobs {
+        Blobs { db: self.db.clone() }
     }
 
     /// Runs `f` over a consistent snapshot. Never waits for a writer.

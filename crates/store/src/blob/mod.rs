@@ -16,10 +16,18 @@ mod write;
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
+use crate::db::Database;
 use crate::error::{Error, Result};
 
 pub use write::{BlobWriter, PreparedBlob};
+
+/// Where the bodies of one account go. Cheap to clone.
+#[derive(Clone)]
+pub struct Blobs {
+    pub(crate) db: Arc<Database>,
+}
 
 /// Original bytes in one compressed chunk.
 pub const CHUNK: usize = 128 * 1024;

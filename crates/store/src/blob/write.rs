@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sterna_core::BlobHash;
 
-use super::{BLOBS, CHUNK, INCOMING, INLINE_MAX, frame};
+use super::{BLOBS, Blobs, CHUNK, INCOMING, INLINE_MAX, frame};
 use crate::error::{Error, Result};
 
 static SEQUENCE: AtomicU64 = AtomicU64::new(0);
@@ -70,10 +70,10 @@ struct Spill {
 }
 
 impl BlobWriter {
-    /// `home` is the account's directory ([`crate::Account::home`]).
-    pub fn new(home: &Path) -> BlobWriter {
+    /// `blobs` is the account's ([`crate::Account::blobs`]).
+    pub fn new(blobs: &Blobs) -> BlobWriter {
         BlobWriter {
-            incoming: home.join(INCOMING),
+            incoming: blobs.db.home.join(INCOMING),
             hasher: blake3::Hasher::new(),
             size: 0,
             chunk: Vec::new(),

@@ -48,7 +48,7 @@ impl Fixture {
 }
 
 pub fn email(account: &Account, body: &[u8]) -> NewEmail {
-    let mut blob = BlobWriter::new(account.home());
+    let mut blob = BlobWriter::new(&account.blobs());
     blob.write(body).unwrap();
     NewEmail {
         blob: blob.finish().unwrap(),

@@ -40,7 +40,7 @@ async fn vanished_tells_all_that_is_missing_where_the_log_does_not_reach() {
     let mut c = selected(&[]).await;
     let account = c.account();
     let date = sterna_core::DateTime::utc(0);
-    let email = sterna_message::Ingest::whole(account.home(), b"Subject: x\r\n\r\n", date).unwrap();
+    let email = sterna_message::Ingest::whole(&account.blobs(), b"Subject: x\r\n\r\n", date).unwrap();
     let import = move |tx: &sterna_store::Tx<'_>| {
         let id = tx.mailbox_tree()?.find("INBOX").map(|m| m.id).unwrap();
         tx.import_identity(id, UidValidity::new(7).unwrap(), 11, ModSeq(1000))?;

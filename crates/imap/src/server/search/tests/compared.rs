@@ -191,7 +191,7 @@ async fn client(messages: &[Plain]) -> Client {
     let mut c = Client::start().await;
     let account = c.account();
     for message in messages.iter().cloned() {
-        let email = sterna_message::Ingest::whole(account.home(), &message.raw(), moment(message.arrived)).unwrap();
+        let email = sterna_message::Ingest::whole(&account.blobs(), &message.raw(), moment(message.arrived)).unwrap();
         let seen = message.seen.then_some(Flag::System(SystemFlags::SEEN));
         let keyword = Keyword::new("$label").filter(|_| message.keyword).map(Flag::Keyword);
         let flags: Flags = seen.into_iter().chain(keyword).collect();
