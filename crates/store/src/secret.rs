@@ -13,7 +13,10 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use crate::error::{Error, Result};
 
 /// AES-256-GCM under the store's key.
-pub(crate) struct SecretKey(RandomizedNonceKey);
+pub(crate) struct SecretKey {
+    key: RandomizedNonceKey,
+    fingerprint: String,
+}
 
 impl SecretKey {
     /// Reads the key, or makes one.
@@ -33,16 +36,22 @@ impl SecretKey {
             }
             Err(e) => return Err(Error::io("open", path, &e)),
         }
+        let fingerprint = blake3::Hash::from(blake3::derive_key("sterna secret.key fingerprint", &key)).to_hex();
         RandomizedNonceKey::new(&AES_256_GCM, &key)
-            .map(SecretKey)
+            .map(|key| SecretKey { key, fingerprint: fingerprint.to_string() })
             .map_err(|_| Error::Internal("the store's key is not usable".into()))
+    }
+
+    /// Tells two keys apart and says nothing else about them.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 
     /// Nonce, then ciphertext and tag.
     pub fn seal(&self, secret: &[u8]) -> Result<Vec<u8>> {
         let mut sealed = secret.to_vec();
         let nonce = self
-            .0
+            .key
             .seal_in_place_append_tag(Aad::empty(), &mut sealed)
             .map_err(|_| Error::Internal("cannot seal a secret".into()))?;
         Ok([&nonce.as_ref()[..], &sealed].concat())
@@ -53,7 +62,7 @@ impl SecretKey {
         let (nonce, rest) = sealed.split_first_chunk::<NONCE_LEN>().ok_or_else(broken)?;
         let mut rest = rest.to_vec();
         let nonce = Nonce::assume_unique_for_key(*nonce);
-        let length = self.0.open_in_place(nonce, Aad::empty(), &mut rest).map_err(|_| broken())?.len();
+        let length = self.key.open_in_place(nonce, Aad::empty(), &mut rest).map_err(|_| broken())?.len();
         rest.truncate(length);
         Ok(rest)
     }

@@ -1,15 +1,14 @@
 //! The store as a whole: opens the data directory, hands out accounts, keeps the directory.
 
-use std::collections::HashMap;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 
 use sterna_core::{AccountId, Address, Clock};
 
 use crate::account::{Account, IndexCache};
 use crate::config::StoreConfig;
-use crate::db::{Database, Pool, blocking};
+use crate::db::{Backend, Database, Registry, blocking};
 use crate::directory::{AccountRecord, AccountStatus, MoveRecord, PasswordCache, hash_password};
 use crate::error::{Error, Result};
 use crate::secret::SecretKey;
@@ -18,23 +17,21 @@ use crate::{blob, schema};
 /// The directory's number where a database needs one.
 const DIRECTORY: AccountId = AccountId(0);
 
-/// Open connections kept for later use.
-const MAX_IDLE_CONNECTIONS: usize = 64;
-
 /// Messages in cached mailbox indexes, all accounts together (24 bytes each).
 const MAX_INDEXED_MESSAGES: usize = 2_000_000;
 
-/// The open store. One process has it open at a time; clones share it.
+/// The open store; clones share it. One process has a data directory open at a time. Of a store in PostgreSQL several
+/// nodes, each with its own data directory, serve the same accounts.
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
 
 struct Inner {
     data: PathBuf,
     directory: Arc<Database>,
-    pool: Arc<Pool>,
+    backend: Arc<Backend>,
     clock: Arc<dyn Clock>,
     indexes: Arc<IndexCache>,
-    open: Mutex<HashMap<AccountId, Weak<Database>>>,
+    open: Arc<Registry>,
     passwords: PasswordCache,
     key: SecretKey,
     /// Held, and with it the lock, until the store is closed.
@@ -49,8 +46,8 @@ impl Store {
 
     /// The same, wherever the configuration says.
     pub async fn open_with(config: StoreConfig, clock: Arc<dyn Clock>) -> Result<Store> {
-        let data = config.data;
-        blocking(move || {
+        let StoreConfig { data, engine, .. } = config;
+        let store = blocking(move || {
             let accounts = data.join("accounts");
             std::fs::create_dir_all(&accounts).map_err(|e| Error::io("create", &accounts, &e))?;
             let lock_path = data.join("lock");
@@ -59,21 +56,48 @@ impl Store {
                 TryLockError::WouldBlock => Error::Locked(data.display().to_string()),
                 TryLockError::Error(e) => Error::io("lock", &lock_path, &e),
             })?;
-            let pool = Arc::new(Pool::new(MAX_IDLE_CONNECTIONS));
-            let directory = Database::new(DIRECTORY, &data, &schema::DIRECTORY, pool.clone(), clock.clone());
+            let backend = Arc::new(Backend::open(&engine)?);
+            let directory = Database::new(DIRECTORY, &data, &schema::DIRECTORY, backend.clone(), clock.clone());
             Ok(Store(Arc::new(Inner {
                 key: SecretKey::open(&data.join("secret.key"))?,
                 data,
                 directory,
-                pool,
+                backend,
                 clock,
                 indexes: Arc::new(IndexCache::new(MAX_INDEXED_MESSAGES)),
-                open: Mutex::default(),
+                open: Arc::default(),
                 passwords: PasswordCache::new()?,
                 _lock: lock,
             })))
         })
-        .await
+        .await?;
+        if store.shared() {
+            store.share_key().await?;
+            store.0.backend.watch(&store.0.open);
+        }
+        Ok(store)
+    }
+
+    /// Other nodes may serve the same accounts.
+    pub fn shared(&self) -> bool {
+        self.0.backend.is_shared()
+    }
+
+    /// The first node tells the others by which key its secrets are sealed.
+    async fn share_key(&self) -> Result<()> {
+        let mine = self.0.key.fingerprint().to_owned();
+        let theirs = {
+            let mine = mine.clone();
+            self.0.directory.write(move |tx| tx.setting_or("secret key", &mine)).await?
+        };
+        if mine == theirs {
+            return Ok(());
+        }
+        Err(Error::Invalid(format!(
+            "{} is not the key that this store's secrets are sealed with; copy secret.key from the data directory of a \
+             node that serves the store",
+            self.data().join("secret.key").display()
+        )))
     }
 
     /// The data directory.
@@ -88,32 +112,25 @@ impl Store {
 
     /// A handle to an account; the caller knows from the directory that it exists.
     pub async fn account(&self, id: AccountId) -> Result<Account> {
-        if let Some(db) = self.known(id) {
-            return Ok(Account::new(db, self.0.indexes.clone()));
-        }
-        let home = self.home(id);
-        if !tokio::fs::try_exists(home.join(schema::ACCOUNT.file_name)).await.unwrap_or(false) {
-            return Err(Error::NotFound(format!("the data of account {id}")));
-        }
-        Ok(Account::new(self.register(id, &home), self.0.indexes.clone()))
+        let db = match self.0.open.get(id) {
+            Some(db) => db,
+            None if self.has_data(id).await? => self.register(id),
+            None => return Err(Error::NotFound(format!("the data of account {id}"))),
+        };
+        Ok(Account::new(db, self.0.indexes.clone()))
     }
 
-    fn known(&self, id: AccountId) -> Option<Arc<Database>> {
-        self.0.open.lock().unwrap_or_else(PoisonError::into_inner).get(&id).and_then(Weak::upgrade)
+    async fn has_data(&self, id: AccountId) -> Result<bool> {
+        if self.shared() {
+            return self.0.directory.read(move |tx| tx.has_data(id)).await;
+        }
+        Ok(tokio::fs::try_exists(self.home(id).join(schema::ACCOUNT.file_name)).await.unwrap_or(false))
     }
 
     /// One database value for each account in use, so that one writer serialises its writes.
-    fn register(&self, id: AccountId, home: &Path) -> Arc<Database> {
-        let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(db) = open.get(&id).and_then(Weak::upgrade) {
-            return db;
-        }
-        if open.len() > 1024 && open.len() > 2 * open.values().filter(|w| w.strong_count() > 0).count() {
-            open.retain(|_, weak| weak.strong_count() > 0);
-        }
-        let db = Database::new(id, home, &schema::ACCOUNT, self.0.pool.clone(), self.0.clock.clone());
-        open.insert(id, Arc::downgrade(&db));
-        db
+    fn register(&self, id: AccountId) -> Arc<Database> {
+        let Inner { backend, clock, open, .. } = &*self.0;
+        open.get_or(id, || Database::new(id, &self.home(id), &schema::ACCOUNT, backend.clone(), clock.clone()))
     }
 
     fn home(&self, id: AccountId) -> PathBuf {
@@ -167,7 +184,7 @@ impl Store {
                 .try_for_each(blob::sync_dir)
         })
         .await?;
-        self.register(id, &home).write(move |tx| tx.create_account(quota)).await
+        self.register(id).write(move |tx| tx.create_account(quota)).await
     }
 
     async fn hash(&self, password: Option<&str>) -> Result<Option<String>> {
@@ -212,9 +229,9 @@ impl Store {
     /// Removes an account and all its data, for good.
     pub async fn remove_account(&self, id: AccountId) -> Result<()> {
         self.0.directory.write(move |tx| tx.remove_account_record(id)).await?;
-        self.0.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.0.open.remove(id);
         self.0.indexes.forget(id);
-        self.0.pool.forget(id);
+        self.0.backend.forget(id);
         let home = self.home(id);
         blocking(move || match std::fs::remove_dir_all(&home) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &home, &e)),

@@ -5,6 +5,7 @@ mod copy;
 mod email;
 mod expunge;
 mod flags;
+mod import;
 mod index;
 mod keyset;
 mod mailbox;
@@ -28,6 +29,7 @@ pub use append::{Appended, Import, NewEmail};
 pub use copy::Copied;
 pub use email::Email;
 pub use flags::{FlagChange, FlagsChanged};
+pub use import::Imported;
 pub use index::{IndexCache, IndexEntry, MailboxIndex};
 pub use keyset::{Keysets, StoredFlags};
 pub use mailbox::{Mailbox, NewMailbox};
@@ -104,11 +106,8 @@ impl Account {
     /// The messages of a mailbox as of now, from memory if nothing has changed since.
     pub async fn index(&self, mailbox: MailboxId) -> Result<Arc<MailboxIndex>> {
         let cached = self.indexes.get(self.id(), mailbox);
-        // What this process committed last is what a cached index must have seen.
-        let committed = *self.db.changes().borrow();
         if let Some(index) = &cached
-            && committed > ModSeq(0)
-            && index.as_of >= committed
+            && self.db.known_clock().is_some_and(|clock| index.as_of >= clock)
         {
             return Ok(index.clone());
         }

@@ -1,24 +1,31 @@
-//! One database: a file with a pool of connections, one writer at a time, and commits in groups.
+//! One database: an account's, or the directory's. One writer at a time, and commits in groups.
 //!
 //! [`Database::read`] runs a closure over a snapshot; [`Database::write`] queues it for the writer, which runs all
 //! waiting closures in one transaction (each under its own savepoint) and pays one fsync for all of them. A write is
-//! answered only after that fsync.
+//! answered only after that fsync. Which engine holds the rows is known to [`Backend`] and below, nowhere else.
 
-mod migrate;
-mod pool;
+mod backend;
+mod conn;
+mod postgres;
+mod registry;
+mod row;
+mod sqlite;
 mod tx;
+mod val;
 mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use sterna_core::{AccountId, Clock, ModSeq};
 use tokio::sync::{Semaphore, watch};
 
-pub(crate) use migrate::Schema;
-pub(crate) use pool::Pool;
+pub(crate) use backend::Backend;
+pub(crate) use registry::Registry;
+pub(crate) use row::Row;
 pub use tx::Tx;
-pub(crate) use tx::{Row, Val, vals};
+pub(crate) use val::{Val, vals};
 
 use crate::error::{Error, Result};
 use writer::Queue;
@@ -26,19 +33,31 @@ use writer::Queue;
 /// Writes that may wait for one database; more wait for a place.
 const MAX_WAITING_WRITES: usize = 1024;
 
+/// Cached data is used for so long after the database was last asked whether another node changed it.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
+/// The steps that make one kind of database. Step 1 is the first release; a released step is never edited.
+pub(crate) struct Schema {
+    /// The file inside the database's home.
+    pub file_name: &'static str,
+    /// SQL of step 1, 2, …
+    pub steps: &'static [&'static str],
+}
+
 /// One account's database, or the directory's.
 pub(crate) struct Database {
     pub account: AccountId,
     /// The directory that holds the database file and its blobs.
     pub home: PathBuf,
-    file: PathBuf,
     schema: &'static Schema,
-    pool: Arc<Pool>,
+    backend: Arc<Backend>,
     clock: Arc<dyn Clock>,
     queue: Mutex<Queue>,
     places: Semaphore,
     /// The newest committed modseq that this process knows of.
     changes: watch::Sender<ModSeq>,
+    /// When the database was last asked for it.
+    verified: Mutex<Option<Instant>>,
 }
 
 impl Database {
@@ -46,25 +65,47 @@ impl Database {
         account: AccountId,
         home: &Path,
         schema: &'static Schema,
-        pool: Arc<Pool>,
+        backend: Arc<Backend>,
         clock: Arc<dyn Clock>,
     ) -> Arc<Database> {
         Arc::new(Database {
             account,
             home: home.to_owned(),
-            file: home.join(schema.file_name),
             schema,
-            pool,
+            backend,
             clock,
             queue: Mutex::default(),
             places: Semaphore::new(MAX_WAITING_WRITES),
             changes: watch::Sender::new(ModSeq(0)),
+            verified: Mutex::default(),
         })
     }
 
     /// Tells of each commit: the modseq that it reached.
     pub fn changes(&self) -> watch::Receiver<ModSeq> {
         self.changes.subscribe()
+    }
+
+    /// The account's clock, if what this process knows of it is true or was so a moment ago.
+    pub fn known_clock(&self) -> Option<ModSeq> {
+        let asked = *self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        let trusted = !self.backend.is_shared() || asked.is_some_and(|at| at.elapsed() < TRUSTED_FOR);
+        Some(*self.changes.borrow()).filter(|clock| trusted && *clock > ModSeq(0))
+    }
+
+    /// The database said that its clock stands here, `asked` being when the question was put.
+    pub fn verified(&self, clock: ModSeq, asked: Instant) {
+        *self.verified.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
+        self.advance(clock);
+    }
+
+    /// A commit reached `clock`, here or on another node.
+    pub fn advance(&self, clock: ModSeq) {
+        self.changes.send_if_modified(|last| {
+            let news = clock > *last;
+            *last = clock.max(*last);
+            news
+        });
     }
 
     /// Runs `f` over a consistent snapshot. Never waits for a writer.
@@ -74,16 +115,19 @@ impl Database {
         F: FnOnce(&Tx<'_>) -> Result<T> + Send + 'static,
     {
         let db = self.clone();
-        blocking(move || db.read_blocking(f)).await
+        let place = self.backend.place().await?;
+        blocking(move || {
+            let _place = place;
+            db.read_blocking(f)
+        })
+        .await
     }
 
     fn read_blocking<T>(&self, f: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
-        let conn = self.pool.take(self.account, &self.file, self.schema)?;
-        conn.execute_batch("BEGIN DEFERRED")?;
+        let conn = self.backend.begin_read(self)?;
         let result = f(&Tx::new(&conn, self.account, &self.home, self.clock.unix()));
-        // A read has nothing to commit; a failure to end it means that the connection is not worth keeping.
-        if conn.execute_batch("ROLLBACK").is_ok() {
-            self.pool.put_back(self.account, conn);
+        if conn.end_read() {
+            self.backend.put_back(self.account, conn);
         }
         result
     }
@@ -103,8 +147,7 @@ impl Database {
             !std::mem::replace(&mut queue.running, true)
         };
         if start {
-            let db = self.clone();
-            tokio::task::spawn_blocking(move || db.run_writer());
+            self.start_writer();
         }
         answer.await.map_err(|_| shutting_down())?
     }

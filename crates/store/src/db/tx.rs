@@ -1,142 +1,27 @@
 //! The transaction type that all store code is written against.
 //!
-//! A [`Tx`] speaks an SQL subset that SQLite and PostgreSQL both take (numbered parameters, `ON CONFLICT`, no
-//! engine functions). Domain code adds methods to it in the other rooms of this crate; nothing outside the crate
-//! sees SQL.
+//! A [`Tx`] speaks an SQL subset that SQLite and PostgreSQL both take (numbered parameters, `ON CONFLICT`,
+//! `RETURNING`, `CASE`; no engine functions). Domain code adds methods to it in the other rooms of this crate; nothing
+//! outside the crate sees SQL.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use rusqlite::types::{ToSqlOutput, ValueRef};
 use sterna_core::{AccountId, ModSeq};
 
+use super::conn::Conn;
+use super::row::Row;
+use super::val::{Val, vals};
 use crate::error::{Error, Result};
-
-/// A parameter of a statement.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Val<'a> {
-    Null,
-    Int(i64),
-    Text(&'a str),
-    Blob(&'a [u8]),
-}
-
-impl rusqlite::ToSql for Val<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
-            Val::Null => ValueRef::Null,
-            Val::Int(i) => ValueRef::Integer(*i),
-            Val::Text(t) => ValueRef::Text(t.as_bytes()),
-            Val::Blob(b) => ValueRef::Blob(b),
-        }))
-    }
-}
-
-macro_rules! int_val {
-    ($($t:ty),*) => { $(impl From<$t> for Val<'_> {
-        fn from(v: $t) -> Self { Val::Int(v as i64) }
-    })* };
-}
-int_val!(i64, u64, u32, i32, i16, u16, u8, usize, bool);
-
-macro_rules! id_val {
-    ($($t:ty),*) => { $(impl From<$t> for Val<'_> {
-        fn from(v: $t) -> Self { Val::Int(v.0 as i64) }
-    })* };
-}
-id_val!(AccountId, ModSeq, sterna_core::MailboxId, sterna_core::EmailId, sterna_core::ThreadId, sterna_core::BlobId);
-
-impl From<sterna_core::Uid> for Val<'_> {
-    fn from(v: sterna_core::Uid) -> Self {
-        Val::Int(i64::from(v.get()))
-    }
-}
-
-impl<'a> From<&'a str> for Val<'a> {
-    fn from(v: &'a str) -> Self {
-        Val::Text(v)
-    }
-}
-
-impl<'a> From<&'a String> for Val<'a> {
-    fn from(v: &'a String) -> Self {
-        Val::Text(v)
-    }
-}
-
-impl<'a> From<&'a [u8]> for Val<'a> {
-    fn from(v: &'a [u8]) -> Self {
-        Val::Blob(v)
-    }
-}
-
-impl<'a> From<&'a Vec<u8>> for Val<'a> {
-    fn from(v: &'a Vec<u8>) -> Self {
-        Val::Blob(v)
-    }
-}
-
-impl<'a, T: Into<Val<'a>>> From<Option<T>> for Val<'a> {
-    fn from(v: Option<T>) -> Self {
-        v.map_or(Val::Null, Into::into)
-    }
-}
-
-/// Builds a parameter list from values of different types.
-macro_rules! vals {
-    ($($v:expr),* $(,)?) => { &[$($crate::db::Val::from($v)),*] };
-}
-pub(crate) use vals;
-
-/// One row of a result; columns are numbered from 0. Text and bytes are borrowed from the engine.
-pub(crate) struct Row<'r>(&'r rusqlite::Row<'r>);
-
-impl<'r> Row<'r> {
-    pub fn int(&self, column: usize) -> Result<i64> {
-        Ok(self.0.get(column)?)
-    }
-
-    pub fn opt_int(&self, column: usize) -> Result<Option<i64>> {
-        Ok(self.0.get(column)?)
-    }
-
-    pub fn u64(&self, column: usize) -> Result<u64> {
-        Ok(self.int(column)? as u64)
-    }
-
-    pub fn u32(&self, column: usize) -> Result<u32> {
-        u32::try_from(self.int(column)?).map_err(|_| Error::Corrupt(format!("column {column} is out of range")))
-    }
-
-    pub fn bool(&self, column: usize) -> Result<bool> {
-        Ok(self.int(column)? != 0)
-    }
-
-    pub fn blob(&self, column: usize) -> Result<&'r [u8]> {
-        self.0.get_ref(column)?.as_blob().map_err(|e| Error::Corrupt(e.to_string()))
-    }
-
-    pub fn opt_blob(&self, column: usize) -> Result<Option<&'r [u8]>> {
-        self.0.get_ref(column)?.as_blob_or_null().map_err(|e| Error::Corrupt(e.to_string()))
-    }
-
-    pub fn text(&self, column: usize) -> Result<&'r str> {
-        self.0.get_ref(column)?.as_str().map_err(|e| Error::Corrupt(e.to_string()))
-    }
-
-    pub fn opt_text(&self, column: usize) -> Result<Option<&'r str>> {
-        self.0.get_ref(column)?.as_str_or_null().map_err(|e| Error::Corrupt(e.to_string()))
-    }
-}
 
 /// A running transaction of one account (or of the directory, whose account number is 0).
 ///
 /// In a write transaction the first change takes the next number of the account's clock ([`Tx::modseq`]); every
 /// row that the transaction touches carries it.
 pub struct Tx<'c> {
-    conn: &'c rusqlite::Connection,
+    conn: &'c Conn,
     pub(crate) account: AccountId,
     /// Where this database and its large blobs live.
     pub(crate) home: &'c std::path::Path,
@@ -147,7 +32,7 @@ pub struct Tx<'c> {
 }
 
 impl<'c> Tx<'c> {
-    pub(crate) fn new(conn: &'c rusqlite::Connection, account: AccountId, home: &'c std::path::Path, now: i64) -> Self {
+    pub(super) fn new(conn: &'c Conn, account: AccountId, home: &'c std::path::Path, now: i64) -> Self {
         Tx { conn, account, home, now, modseq: Cell::new(None), dirty_dirs: RefCell::default() }
     }
 
@@ -189,42 +74,59 @@ impl<'c> Tx<'c> {
 
     /// Takes the next number for a row's identity; mailboxes, e-mails, threads, blobs and keyword sets share one sequence.
     pub(crate) fn next_id(&self) -> Result<u64> {
+        self.next_ids(1)
+    }
+
+    /// Takes `n` numbers; the first of them.
+    pub(crate) fn next_ids(&self, n: usize) -> Result<u64> {
         self.one(
-            "UPDATE account_state SET next_id = next_id + 1 WHERE account_id = ?1 RETURNING next_id - 1",
-            vals![self.account],
+            "UPDATE account_state SET next_id = next_id + ?2 WHERE account_id = ?1 RETURNING next_id - ?2",
+            vals![self.account, n],
             |row| row.u64(0),
         )?
         .ok_or_else(|| Error::Corrupt("the account has no state row".into()))
     }
 
-    pub(crate) fn execute(&self, sql: &str, params: &[Val<'_>]) -> Result<usize> {
-        Ok(self.conn.prepare_cached(sql)?.execute(rusqlite::params_from_iter(params))?)
+    /// Other nodes may work on this database at the same time.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.conn, Conn::Postgres(_))
     }
 
-    /// Runs one statement for many rows: a prepared statement in a loop here, arrays on an engine across a network.
-    pub(crate) fn execute_many<const N: usize>(&self, sql: &str, rows: &[[Val<'_>; N]]) -> Result<()> {
-        let mut statement = self.conn.prepare_cached(sql)?;
-        for row in rows {
-            statement.execute(rusqlite::params_from_iter(row))?;
+    /// Ends a SELECT that takes work: what another node is taking at this moment is passed over.
+    pub(crate) fn skip_locked(&self) -> &'static str {
+        if self.is_shared() { " FOR UPDATE SKIP LOCKED" } else { "" }
+    }
+
+    /// Milliseconds since 1970 by the one clock that all nodes share: the database's. A node's own may be wrong.
+    pub(crate) fn db_millis(&self) -> Result<i64> {
+        if !self.is_shared() {
+            return Ok(self.now * 1000);
         }
-        Ok(())
+        let sql = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
+        self.one(sql, &[], |row| row.int(0))?.ok_or_else(|| Error::Internal("the database tells no time".into()))
     }
 
-    /// Calls `f` for each row until it breaks.
+    pub(crate) fn execute(&self, sql: &str, params: &[Val<'_>]) -> Result<usize> {
+        self.conn.execute(sql, params)
+    }
+
+    /// Runs one statement for many rows: a prepared statement in a loop, or arrays on an engine across a network.
+    pub(crate) fn execute_many<const N: usize>(&self, sql: &str, rows: &[[Val<'_>; N]]) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.conn.execute_many(sql, rows)
+    }
+
+    /// Calls `f` for each row until it breaks. An engine across a network reads the result whole before the first call:
+    /// what may be long is asked for in pages.
     pub(crate) fn each_until(
         &self,
         sql: &str,
         params: &[Val<'_>],
-        mut f: impl FnMut(&Row<'_>) -> Result<ControlFlow<()>>,
+        f: impl FnMut(&Row<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<ControlFlow<()>> {
-        let mut statement = self.conn.prepare_cached(sql)?;
-        let mut rows = statement.query(rusqlite::params_from_iter(params))?;
-        while let Some(row) = rows.next()? {
-            if f(&Row(row))?.is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-        Ok(ControlFlow::Continue(()))
+        self.conn.each_until(sql, params, f)
     }
 
     /// Calls `f` for each row.
@@ -252,8 +154,11 @@ impl<'c> Tx<'c> {
         params: &[Val<'_>],
         f: impl FnOnce(&Row<'_>) -> Result<T>,
     ) -> Result<Option<T>> {
-        let mut statement = self.conn.prepare_cached(sql)?;
-        let mut rows = statement.query(rusqlite::params_from_iter(params))?;
-        rows.next()?.map(|row| f(&Row(row))).transpose()
+        let (mut f, mut found) = (Some(f), None);
+        let _ = self.each_until(sql, params, |row| {
+            found = f.take().map(|f| f(row)).transpose()?;
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(found)
     }
 }

@@ -3,16 +3,17 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
-use sterna_core::ModSeq;
 use tokio::sync::oneshot;
 
+use super::conn::Conn;
 use super::{Database, Tx};
 use crate::error::{Error, Result};
 
-/// Closures in one transaction at most: bounds how long the first of them waits for the last.
-const GROUP: usize = 128;
+/// Closures in one transaction at most: bounds how long the first of them waits for the last. PostgreSQL keeps 64
+/// subtransactions at hand; with more, every snapshot of other sessions becomes slower.
+const GROUP: usize = 64;
 
 /// What waits, and whether a thread is at work on it.
 #[derive(Default)]
@@ -48,8 +49,36 @@ where
 }
 
 impl Database {
-    /// Works until nothing waits. Runs on a blocking thread; at most one at a time for each database.
-    pub(super) fn run_writer(&self) {
+    /// Starts the writer, which works until nothing waits. At most one is at work for each database of this process.
+    pub(super) fn start_writer(self: &Arc<Self>) {
+        let db = self.clone();
+        if !self.backend.is_shared() {
+            tokio::task::spawn_blocking(move || db.run_writer());
+            return;
+        }
+        tokio::spawn(async move {
+            match db.backend.place().await {
+                Ok(place) => {
+                    // Nobody waits for the writer itself; the jobs have their own answers.
+                    let _ = tokio::task::spawn_blocking(move || {
+                        let _place = place;
+                        db.run_writer();
+                    })
+                    .await;
+                }
+                Err(e) => {
+                    let waiting = {
+                        let mut queue = db.queue.lock().unwrap_or_else(PoisonError::into_inner);
+                        queue.running = false;
+                        std::mem::take(&mut queue.waiting)
+                    };
+                    refuse(waiting, &e);
+                }
+            }
+        });
+    }
+
+    fn run_writer(&self) {
         loop {
             let group: Vec<Job> = {
                 let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
@@ -65,13 +94,10 @@ impl Database {
     }
 
     fn run_group(&self, group: Vec<Job>) {
-        let conn = match self.pool.take(self.account, &self.file, self.schema) {
+        let conn = match self.backend.begin_write(self) {
             Ok(conn) => conn,
             Err(e) => return refuse(group, &e),
         };
-        if let Err(e) = conn.execute_batch("BEGIN IMMEDIATE") {
-            return refuse(group, &e.into());
-        }
         let mut answers = Vec::with_capacity(group.len());
         let mut dirs = BTreeSet::new();
         let mut broken = None;
@@ -89,12 +115,14 @@ impl Database {
         }
         let committed = match &broken {
             Some(e) => Err(e.clone()),
-            None => commit(&conn, &dirs),
+            // Names before rows: a blob file's directory entry is durable before the rows that refer to it.
+            None => dirs.iter().try_for_each(|dir| crate::blob::sync_dir(dir)).and_then(|()| conn.commit(self.account)),
         };
         match &committed {
             Ok(modseq) => {
-                self.changes.send_if_modified(|last| std::mem::replace(last, *modseq) != *modseq);
-                self.pool.put_back(self.account, conn);
+                self.backend.put_back(self.account, conn);
+                self.advance(*modseq);
+                self.backend.tell(self.account, *modseq);
             }
             // A connection in doubt is closed, which rolls back.
             Err(_) => drop(conn),
@@ -104,50 +132,42 @@ impl Database {
             answer(own.and(committed.clone()));
         }
         if let Some(e) = broken {
-            refuse(remaining.collect(), &e);
+            refuse(remaining, &e);
         }
     }
 
     /// One closure under its savepoint. `Err` only if the engine ended the surrounding transaction.
     fn run_one(
         &self,
-        conn: &rusqlite::Connection,
+        conn: &Conn,
         run: Run,
         dirs: &mut BTreeSet<PathBuf>,
     ) -> Result<(Answer, Result<()>), (Answer, Error)> {
         let tx = Tx::new(conn, self.account, &self.home, self.clock.unix());
-        let begun = conn.execute_batch("SAVEPOINT job");
+        let begun = conn.savepoint();
         let (outcome, answer) = run(Ok(&tx));
         let ended = begun.and_then(|()| match outcome {
-            Ok(()) => conn.execute_batch("RELEASE job"),
-            Err(_) => conn.execute_batch("ROLLBACK TO job; RELEASE job"),
+            Ok(()) => conn.release(),
+            Err(_) => conn.undo(),
         });
         dirs.append(&mut tx.dirty_dirs.borrow_mut());
-        match (ended, conn.is_autocommit()) {
-            (Ok(()), false) => Ok((answer, outcome)),
-            (Err(e), _) => Err((answer, outcome.err().unwrap_or_else(|| e.into()))),
-            (Ok(()), true) => {
+        match (ended, conn.in_transaction()) {
+            (Ok(()), true) => Ok((answer, outcome)),
+            (Err(e), _) => Err((answer, outcome.err().unwrap_or(e))),
+            (Ok(()), false) => {
                 Err((answer, outcome.err().unwrap_or_else(|| Error::Internal("transaction lost".into()))))
             }
         }
     }
 }
 
-/// Names before rows: a blob file's directory entry is durable before the transaction that refers to it.
-fn commit(conn: &rusqlite::Connection, dirs: &BTreeSet<PathBuf>) -> Result<ModSeq> {
-    for dir in dirs {
-        crate::blob::sync_dir(dir)?;
-    }
-    let modseq: i64 = conn.prepare_cached("SELECT modseq FROM account_state")?.query_row([], |row| row.get(0))?;
-    conn.execute_batch("COMMIT")?;
-    Ok(ModSeq(modseq as u64))
-}
-
 /// Answers every job with `e` without running it.
-fn refuse(group: Vec<Job>, e: &Error) {
-    tracing::error!(error = %e, waiting = group.len(), "the store cannot write");
+fn refuse(group: impl IntoIterator<Item = Job>, e: &Error) {
+    let mut refused = 0;
     for Job(run) in group {
         let (outcome, answer) = run(Err(e.clone()));
         answer(outcome);
+        refused += 1;
     }
+    tracing::error!(error = %e, refused, "the store cannot write");
 }

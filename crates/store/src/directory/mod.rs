@@ -4,6 +4,7 @@ mod accounts;
 mod domains;
 mod moves;
 mod password;
+mod setting;
 
 pub use accounts::{AccountRecord, AccountStatus};
 pub use moves::MoveRecord;

@@ -1,4 +1,4 @@
-//! Open connections, kept for the databases that were used last.
+//! The embedded engine: SQLite files, and open connections kept for those that were used last.
 //!
 //! A node serves many more accounts than it can keep files open for: connections belong to the whole process, the
 //! least recently used one is closed when there are too many. SQLite then folds the write-ahead log back by itself.
@@ -8,28 +8,29 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use sterna_core::AccountId;
 
-use super::migrate::{self, Schema};
+use super::Schema;
+use super::val::Val;
 use crate::error::{Error, Result};
 
 /// How long a statement waits for a lock that another connection of this process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Open connections kept for later use.
+const MAX_IDLE: usize = 64;
+
 /// Idle connections, oldest first.
-pub(crate) struct Pool {
+#[derive(Default)]
+pub(crate) struct Files {
     idle: Mutex<VecDeque<(AccountId, Connection)>>,
-    max_idle: usize,
 }
 
-impl Pool {
-    pub fn new(max_idle: usize) -> Pool {
-        Pool { idle: Mutex::default(), max_idle }
-    }
-
+impl Files {
     /// An idle connection to `file`, or a new one. Opening brings the schema up to date.
-    pub(super) fn take(&self, account: AccountId, file: &Path, schema: &Schema) -> Result<Connection> {
+    pub fn take(&self, account: AccountId, file: &Path, schema: &Schema) -> Result<Connection> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(i) = idle.iter().rposition(|(a, _)| *a == account)
             && let Some((_, conn)) = idle.remove(i)
@@ -40,10 +41,10 @@ impl Pool {
         open(file, schema)
     }
 
-    pub(super) fn put_back(&self, account: AccountId, conn: Connection) {
+    pub fn put_back(&self, account: AccountId, conn: Connection) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.push_back((account, conn));
-        let oldest = if idle.len() > self.max_idle { idle.pop_front() } else { None };
+        let oldest = if idle.len() > MAX_IDLE { idle.pop_front() } else { None };
         drop(idle);
         // Closing may checkpoint: not under the lock.
         drop(oldest);
@@ -73,6 +74,48 @@ fn open(file: &Path, schema: &Schema) -> Result<Connection> {
          PRAGMA journal_size_limit = 67108864;
          PRAGMA temp_store = MEMORY;",
     )?;
-    migrate::up(&mut conn, file, schema)?;
+    migrate(&mut conn, file, schema)?;
     Ok(conn)
+}
+
+/// Runs the missing steps of the schema in one transaction with the number that they lead to.
+fn migrate(conn: &mut Connection, file: &Path, schema: &Schema) -> Result<()> {
+    let known = schema.steps.len() as i64;
+    if version(conn)? == known {
+        return Ok(());
+    }
+    // Another connection may be migrating: look again under the write lock.
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = version(&tx)?;
+    if found > known {
+        return Err(Error::NewerSchema { path: file.display().to_string(), found, known });
+    }
+    for step in schema.steps.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        tx.execute_batch(step)?;
+    }
+    tx.pragma_update(None, "user_version", known)?;
+    Ok(tx.commit()?)
+}
+
+fn version(conn: &Connection) -> Result<i64> {
+    Ok(conn.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+pub(super) fn execute_many<const N: usize>(conn: &Connection, sql: &str, rows: &[[Val<'_>; N]]) -> Result<()> {
+    let mut statement = conn.prepare_cached(sql)?;
+    for row in rows {
+        statement.execute(rusqlite::params_from_iter(row))?;
+    }
+    Ok(())
+}
+
+impl rusqlite::ToSql for Val<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Val::Null => ValueRef::Null,
+            Val::Int(i) => ValueRef::Integer(*i),
+            Val::Text(t) => ValueRef::Text(t.as_bytes()),
+            Val::Blob(b) => ValueRef::Blob(b),
+        }))
+    }
 }

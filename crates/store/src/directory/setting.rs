@@ -1,0 +1,22 @@
+//! Facts about a whole store that several nodes share.
+
+use sterna_core::AccountId;
+
+use crate::db::{Tx, vals};
+use crate::error::Result;
+
+impl Tx<'_> {
+    /// The value of a setting; the first who asks sets it.
+    pub(crate) fn setting_or(&self, name: &str, value: &str) -> Result<String> {
+        self.execute("INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING", vals![name, value])?;
+        let found =
+            self.one("SELECT value FROM setting WHERE name = ?1", vals![name], |r| Ok(r.text(0)?.to_owned()))?;
+        Ok(found.unwrap_or_else(|| value.to_owned()))
+    }
+
+    /// Whether an account's tables have its rows. Only where all accounts share one database.
+    pub(crate) fn has_data(&self, id: AccountId) -> Result<bool> {
+        let sql = "SELECT 1 FROM account_state WHERE account_id = ?1";
+        Ok(self.one(sql, vals![id], |_| Ok(()))?.is_some())
+    }
+}
