@@ -73,6 +73,12 @@ impl Platform {
 
     /// Starts the server; the port that it chose.
     fn serve(&mut self) -> u16 {
+        let ready = self.serve_until("ready: imap on 127.0.0.1:");
+        ready.rsplit_once(':').unwrap().1.parse().unwrap()
+    }
+
+    /// Starts the server and reads its log up to the line with these words.
+    fn serve_until(&mut self, words: &str) -> String {
         let mut server = Command::new(env!("CARGO_BIN_EXE_sterna"))
             .arg("serve")
             .arg("-c")
@@ -82,9 +88,9 @@ impl Platform {
             .unwrap();
         let mut lines = BufReader::new(server.stderr.take().unwrap()).lines();
         self.server = Some(server);
-        let ready = lines.find_map(|line| line.unwrap().strip_prefix("ready: imap on 127.0.0.1:").map(str::to_owned));
+        let line = lines.find_map(|line| line.ok().filter(|line| line.contains(words)));
         std::thread::spawn(move || lines.for_each(drop));
-        ready.expect("a ready line").parse().unwrap()
+        line.unwrap_or_else(|| panic!("the server says nothing of \"{words}\""))
     }
 
     /// SIGTERM; the server must end well and soon.
@@ -230,5 +236,24 @@ fn the_server_waits_for_a_command_that_has_the_store_open() {
     });
     assert_ne!(platform.serve(), 0);
     release.join().unwrap();
+    platform.stop();
+}
+
+#[test]
+fn a_database_that_is_away_is_waited_for_by_the_server_and_told_by_a_command() {
+    let mut platform = Platform::init();
+    // Nobody listens there, and nobody but root could.
+    let postgres = "engine = \"postgres\"\nurl = \"postgres://sterna:geheim@127.0.0.1:1/sterna\"";
+    let text = std::fs::read_to_string(platform.file()).unwrap().replace("engine = \"sqlite\"", postgres);
+    std::fs::write(platform.file(), text).unwrap();
+    let error = platform.fails("domain list", "");
+    assert!(error.contains("cannot be reached") && error.lines().count() == 1, "{error}");
+    assert!(!error.contains("geheim"), "{error}");
+
+    std::fs::set_permissions(platform.file(), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let warning = platform.serve_until("chmod o-r");
+    assert!(warning.contains("store.url in") && !warning.contains("geheim"), "{warning}");
+    platform.stop();
+    platform.serve_until("waiting for the store");
     platform.stop();
 }

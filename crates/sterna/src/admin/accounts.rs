@@ -66,6 +66,6 @@ async fn info(platform: &Platform, record: &AccountRecord) -> Result<AccountInfo
         messages: mailboxes.iter().map(|m| u64::from(m.total)).sum(),
         has_password: record.has_password,
         created: record.created,
-        home: account.home().display().to_string(),
+        home: platform.is_embedded().then(|| account.home().display().to_string()),
     })
 }

@@ -105,8 +105,8 @@ pub struct AccountInfo {
     pub has_password: bool,
     /// Seconds since 1970.
     pub created: i64,
-    /// The directory with its data.
-    pub home: String,
+    /// The directory with its data; `None`: its rows are in a database that all accounts share.
+    pub home: Option<String>,
 }
 
 /// The check of one account.

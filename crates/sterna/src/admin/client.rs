@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Instant;
 
+use sterna_store::StoreConfig;
 use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 
@@ -16,13 +17,13 @@ use super::{LOCK_PATIENCE, LOCK_RETRY, SOCKET};
 use crate::error::{Error, Result};
 
 /// Does what is asked for. Ctrl-C ends it cleanly with an error.
-pub async fn ask(data: &Path, request: Request, mut events: impl FnMut(Event) + Send) -> Result<Answer> {
+pub async fn ask(store: &StoreConfig, request: Request, mut events: impl FnMut(Event) + Send) -> Result<Answer> {
     let deadline = Instant::now() + LOCK_PATIENCE;
     loop {
-        if let Some(stream) = connect(&data.join(SOCKET)).await? {
+        if let Some(stream) = connect(&store.data.join(SOCKET)).await? {
             return over_socket(stream, request, &mut events).await;
         }
-        match Platform::open(data, false).await {
+        match Platform::open(store, false).await {
             Ok(platform) => return in_process(&platform, request, &mut events).await,
             Err(sterna_store::Error::Locked(_)) if Instant::now() < deadline => {
                 tokio::time::sleep(LOCK_RETRY).await;

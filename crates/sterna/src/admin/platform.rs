@@ -1,17 +1,22 @@
 //! What requests work on: the open store, the mover and its jobs.
 
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sterna_core::{Address, SystemClock};
 use sterna_migrate::Mover;
-use sterna_store::{Account, AccountRecord, Store};
+use sterna_store::{Account, AccountRecord, Engine, Store, StoreConfig};
 
 use super::jobs::Jobs;
 use super::{LOCK_PATIENCE, LOCK_RETRY};
 use crate::error::{Error, Result};
+
+/// Between the first two tries to reach a store that is away; each further pause is twice as long …
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// … up to this: so long may the server lag behind the store's return.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The open platform. Clones share it.
 #[derive(Clone)]
@@ -24,33 +29,56 @@ pub struct Platform {
     pub(super) jobs: Jobs,
     /// This is the server: what is started here goes on when the command that asked for it has ended.
     pub(super) serves: bool,
+    embedded: bool,
 }
 
 impl Platform {
-    /// Opens the store. A new data directory is for its owner only: it holds mail.
-    pub async fn open(data: &Path, serves: bool) -> sterna_store::Result<Platform> {
+    /// Opens the store. A new data directory is for its owner only: it holds mail, or at least the key to secrets.
+    pub async fn open(config: &StoreConfig, serves: bool) -> sterna_store::Result<Platform> {
+        let data = &config.data;
         if !data.exists() {
             let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
             made.map_err(|e| {
                 sterna_store::Error::Io(format!("cannot create the data directory {}: {e}", data.display()))
             })?;
         }
-        let store = Store::open(data, Arc::new(SystemClock)).await?;
+        let store = Store::open_with(config.clone(), Arc::new(SystemClock)).await?;
         let mover = Mover::new(store.clone());
-        Ok(Platform { jobs: Jobs::new(mover.clone()), store, mover, serves })
+        let embedded = config.engine == Engine::Sqlite;
+        Ok(Platform { jobs: Jobs::new(mover.clone()), store, mover, serves, embedded })
     }
 
-    /// The same for the server, which waits for a command that has the store open for a moment.
-    pub async fn open_to_serve(data: &Path) -> sterna_store::Result<Platform> {
+    /// The same for the server, ready to serve: what a crash left is cleared away. Waits a little for a command that has
+    /// the store open, and for a database or an object storage that is away as long as it takes.
+    pub async fn open_to_serve(config: &StoreConfig) -> sterna_store::Result<Platform> {
         let deadline = Instant::now() + LOCK_PATIENCE;
+        let mut pause = FIRST_PAUSE;
         loop {
-            match Platform::open(data, true).await {
+            let opened = async {
+                let platform = Platform::open(config, true).await?;
+                platform.store.recover().await?;
+                Ok(platform)
+            };
+            match opened.await {
                 Err(sterna_store::Error::Locked(_)) if Instant::now() < deadline => {
                     tokio::time::sleep(LOCK_RETRY).await;
+                }
+                Err(error @ sterna_store::Error::Unavailable(_)) => {
+                    // Once: what follows says nothing new.
+                    if pause == FIRST_PAUSE {
+                        tracing::warn!(%error, "waiting for the store; clients are served as soon as it is there");
+                    }
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
                 }
                 opened => return opened,
             }
         }
+    }
+
+    /// Whether each account's data is a directory of this node.
+    pub(super) fn is_embedded(&self) -> bool {
+        self.embedded
     }
 
     /// Goes on with the moves that a stop or a crash of the server interrupted.

@@ -64,7 +64,7 @@ mod tests {
         let init = Init { directory: directory.path().join("new"), hostname: "localhost".into() };
         init.run(true).unwrap();
         let config = crate::config::Config::load(&directory.path().join("new/sterna.toml")).unwrap();
-        assert_eq!(config.data, directory.path().join("new/data"));
+        assert_eq!(config.data(), directory.path().join("new/data"));
         assert!(init.run(true).unwrap_err().to_string().contains("exists already"));
     }
 }

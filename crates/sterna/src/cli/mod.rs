@@ -100,7 +100,7 @@ impl Context {
     /// Asks, shows how far it is, and prints the answer.
     async fn request(&self, request: Request) -> Result<()> {
         let mut progress = progress::Bars::new();
-        let answer = admin::ask(&self.config.data, request, |event| progress.show(&event)).await;
+        let answer = admin::ask(&self.config.store, request, |event| progress.show(&event)).await;
         drop(progress);
         show::show(&answer?, self.json)
     }

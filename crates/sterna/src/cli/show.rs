@@ -66,16 +66,15 @@ fn account_line(a: &AccountInfo) -> String {
 
 fn account_page(a: &AccountInfo) -> String {
     let password = if a.has_password { "set" } else { "none, nobody can log in" };
+    let home = a.home.as_ref().map(|home| format!("  data      {home}\n")).unwrap_or_default();
     format!(
-        "{}\n  status    {}\n  password  {password}\n  size      {}\n  messages  {} in {} mailboxes\n  created   {}\n  \
-         data      {}\n",
+        "{}\n  status    {}\n  password  {password}\n  size      {}\n  messages  {} in {} mailboxes\n  created   {}\n{home}",
         a.address,
         a.status,
         size(a),
         a.messages,
         a.mailboxes,
         time(a.created),
-        a.home
     )
 }
 

@@ -13,7 +13,24 @@ const KEYS: &[&str] = &[
     "tls.key",
     "auth.plaintext",
     "store.engine",
+    "store.url",
+    "store.password_file",
+    "store.ca",
+    "store.pool",
+    "store.wait",
+    "store.statement_timeout",
     "blobs.kind",
+    "blobs.grace",
+    "blobs.collect_every",
+    "blobs.endpoint",
+    "blobs.bucket",
+    "blobs.region",
+    "blobs.prefix",
+    "blobs.access_key_id",
+    "blobs.secret_access_key",
+    "blobs.secret_access_key_file",
+    "blobs.timeout",
+    "blobs.retry_for",
     "limits.message",
     "limits.connections",
 ];
@@ -30,11 +47,6 @@ const LATER: &[&str] = &[
     "listen.http",
     "listen.https",
     "listen.metrics",
-    "store.url",
-    "blobs.endpoint",
-    "blobs.bucket",
-    "blobs.region",
-    "blobs.credentials",
 ];
 
 /// The first key that is not known, as a sentence.
@@ -103,6 +115,8 @@ mod tests {
             ("[auth]\nplain_text = 1", "auth.plaintext"),
             ("imap = 1", "listen.imap"),
             ("[tsl]\ncert = 1", "tls.cert"),
+            ("[store]\npasword_file = 1", "store.password_file"),
+            ("[blobs]\naccess_key = 1", "blobs.access_key_id"),
         ] {
             let complaint = complaint(text).unwrap();
             assert!(complaint.ends_with(&format!("did you mean \"{known}\"?")), "{complaint}");

@@ -3,7 +3,11 @@
 //! Relative paths in it are relative to the file. What it does not say has a safe default; what it says wrongly is an
 //! error that tells the right form.
 
+mod blobs;
+mod duration;
 mod keys;
+mod secret;
+mod store;
 pub mod template;
 
 use std::net::SocketAddr;
@@ -12,16 +16,21 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use sterna_core::parse_bytes;
 use sterna_imap::server::PlaintextPolicy;
+use sterna_store::StoreConfig;
 
 use crate::error::{Error, Result};
+pub use blobs::Collect;
+use secret::Secrets;
 
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// The file that it was read from.
     pub file: PathBuf,
-    /// Everything durable.
-    pub data: PathBuf,
+    /// Where everything durable lives; its `data` is this node's own directory.
+    pub store: StoreConfig,
+    /// When bodies that nothing names any more go.
+    pub collect: Collect,
     /// In greetings and certificates.
     pub hostname: String,
     /// IMAP with STARTTLS.
@@ -36,6 +45,8 @@ pub struct Config {
     pub max_message: u64,
     /// Connections at the same time.
     pub max_connections: u32,
+    /// What the server tells at its start, a sentence each: secrets that everybody can read.
+    pub warnings: Vec<String>,
 }
 
 /// Where the certificate lies.
@@ -56,7 +67,13 @@ impl Config {
         })?;
         let directory = file.parent().unwrap_or(Path::new(""));
         let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
-        parse(&text, file, &directory).map_err(|why| Error::new(format!("{}: {why}", file.display())))
+        let variable = |name: &str| std::env::var(name).ok();
+        parse(&text, file, &directory, &variable).map_err(|why| Error::new(format!("{}: {why}", file.display())))
+    }
+
+    /// The node's own directory: its lock and its admin socket, and everything durable of an embedded store.
+    pub fn data(&self) -> &Path {
+        &self.store.data
     }
 }
 
@@ -71,9 +88,9 @@ struct File {
     #[serde(default)]
     auth: Auth,
     #[serde(default)]
-    store: Store,
+    store: store::StoreTable,
     #[serde(default)]
-    blobs: Blobs,
+    blobs: blobs::BlobsTable,
     #[serde(default)]
     limits: Limits,
 }
@@ -113,32 +130,27 @@ struct Auth {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Store {
-    engine: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Blobs {
-    kind: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
 struct Limits {
     message: Option<String>,
     connections: Option<u32>,
 }
 
-fn parse(text: &str, file: &Path, directory: &Path) -> std::result::Result<Config, String> {
+fn parse(
+    text: &str,
+    file: &Path,
+    directory: &Path,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> std::result::Result<Config, String> {
     let table: toml::Table = toml::from_str(text).map_err(|e| e.to_string().trim_end().to_owned())?;
     if let Some(complaint) = keys::unknown_key(&table) {
         return Err(complaint);
     }
     // From the text once more, so that an error points to its line.
     let read: File = toml::from_str(text).map_err(|e| e.to_string().trim_end().to_owned())?;
-    only("store.engine", read.store.engine.as_deref(), "sqlite")?;
-    only("blobs.kind", read.blobs.kind.as_deref(), "file")?;
+    let mut secrets = Secrets::new(directory, variable);
+    let collect = read.blobs.collect()?;
+    let engine = read.store.engine(&mut secrets)?;
+    let blobs = read.blobs.kind(&mut secrets)?;
     let tls = match (read.tls.cert, read.tls.key) {
         (Some(cert), Some(key)) => Some(TlsFiles { cert: directory.join(cert), key: directory.join(key) }),
         (None, None) => None,
@@ -150,7 +162,8 @@ fn parse(text: &str, file: &Path, directory: &Path) -> std::result::Result<Confi
     };
     Ok(Config {
         file: file.to_owned(),
-        data: directory.join(read.data),
+        store: StoreConfig { data: directory.join(read.data), engine, blobs },
+        collect,
         hostname: hostname(read.hostname)?,
         imap: addresses("listen.imap", read.listen.imap)?,
         imaps: addresses("listen.imaps", read.listen.imaps)?,
@@ -162,6 +175,7 @@ fn parse(text: &str, file: &Path, directory: &Path) -> std::result::Result<Confi
             Some(n) => n,
             None => 20_000,
         },
+        warnings: secrets.into_warnings(file),
     })
 }
 
@@ -201,28 +215,19 @@ fn plaintext(given: Option<&str>) -> std::result::Result<PlaintextPolicy, String
     }
 }
 
-fn only(key: &str, given: Option<&str>, served: &str) -> std::result::Result<(), String> {
-    match given {
-        None => Ok(()),
-        Some(value) if value == served => Ok(()),
-        Some(value) => {
-            Err(format!("{key} = \"{value}\" is not served by this version of Sterna; write {key} = \"{served}\""))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sterna_store::{BlobKind, Engine};
 
     fn read(text: &str) -> std::result::Result<Config, String> {
-        parse(text, Path::new("/etc/sterna.toml"), Path::new("/etc"))
+        parse(text, Path::new("/etc/sterna.toml"), Path::new("/etc"), &|_| None)
     }
 
     #[test]
     fn a_minimal_file_has_safe_defaults() {
         let config = read("data = \"d\"").unwrap();
-        assert_eq!(config.data, Path::new("/etc/d"));
+        assert_eq!(config.store, StoreConfig::embedded(Path::new("/etc/d")));
         assert_eq!((config.hostname.as_str(), config.plaintext), ("localhost", PlaintextPolicy::Loopback));
         assert!(config.imap.is_empty() && config.imaps.is_empty() && config.tls.is_none());
     }
@@ -242,8 +247,9 @@ mod tests {
             ("data = \"d\"\n[listen]\nimap = \"localhost\"", "127.0.0.1:1143"),
             ("data = \"d\"\nhostname = \"a b\"", "mail.example.org"),
             ("data = \"d\"\n[auth]\nplaintext = \"yes\"", "never, loopback or always"),
-            ("data = \"d\"\n[store]\nengine = \"postgres\"", "store.engine = \"sqlite\""),
-            ("data = \"d\"\n[blobs]\nkind = \"s3\"", "blobs.kind = \"file\""),
+            ("data = \"d\"\n[store]\nengine = \"postgres\"", "needs store.url"),
+            ("data = \"d\"\n[store]\npool = \"many\"", "invalid type"),
+            ("data = \"d\"\n[blobs]\nkind = \"s3\"", "needs credentials"),
             ("data = \"d\"\n[tls]\ncert = \"x\"", "both"),
             ("data = \"d\"\n[limits]\nmessage = \"big\"", "limits.message"),
             ("data = \"d\"\n[limits]\nconnections = 0", "at least 1"),
@@ -260,7 +266,27 @@ mod tests {
         let config = read(&template::text("mail.example.org")).unwrap();
         assert_eq!(config.hostname, "mail.example.org");
         assert_eq!(config.imap, ["127.0.0.1:1143".parse().unwrap()]);
-        assert_eq!(config.data, Path::new("/etc/data"));
+        assert_eq!(config.store, StoreConfig::embedded(Path::new("/etc/data")));
+        assert_eq!(config.collect, Collect::default());
+    }
+
+    #[test]
+    fn a_few_lines_of_the_file_that_init_writes_switch_to_postgresql_and_object_storage() {
+        // As an operator would: the lines of the embedded store go out, those below them come in.
+        let text =
+            template::text("mail.example.org").replace("engine = \"sqlite\"", "# ").replace("kind = \"file\"", "# ");
+        let (top, stores) = text.split_once("[store]").unwrap();
+        let text = [top, "[store]", &stores.replace("\n# ", "\n")].concat();
+        let directory = tempfile::tempdir().unwrap();
+        let text = text.replace("/etc/sterna/", &format!("{}/", directory.path().display()));
+        for secret in ["postgres.password", "s3.secret"] {
+            std::fs::write(directory.path().join(secret), "geheim").unwrap();
+        }
+        let config = read(&text).unwrap();
+        let Engine::Postgres(postgres) = &config.store.engine else { panic!("{text}") };
+        let BlobKind::S3(s3) = &config.store.blobs else { panic!("{text}") };
+        assert_eq!((postgres.password.as_deref(), s3.secret_access_key.as_str()), (Some("geheim"), "geheim"));
+        assert!(!format!("{config:?}").contains("geheim"));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! `sterna serve`: opens the store, listens, and serves until it is told to stop.
 
+mod collect;
 mod limits;
 mod listen;
 mod tls;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,17 +24,21 @@ const STOP_PATIENCE: Duration = Duration::from_secs(10);
 /// Runs the platform until SIGTERM or SIGINT.
 pub async fn serve(config: &Config) -> Result<()> {
     limits::raise_open_files();
-    let stop = stop_signal()?;
+    config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let mut stop = pin!(stop_signal()?);
     let listeners = bind(config)?;
-    let platform = Platform::open_to_serve(&config.data).await?;
-    platform.store.recover().await?;
+    let platform = tokio::select! {
+        platform = Platform::open_to_serve(&config.store) => platform?,
+        () = &mut stop => return Ok(()),
+    };
     let service = Service::new(platform.store.clone(), service_config(config)?);
-    let admin = tokio::spawn(AdminSocket::bind(&config.data)?.serve(platform.clone()));
+    let admin = tokio::spawn(AdminSocket::bind(config.data())?.serve(platform.clone()));
     let resumed = platform.resume_moves().await?;
     if resumed > 0 {
         tracing::info!(moves = resumed, "going on with moves");
     }
     let (shutdown, watched) = watch::channel(false);
+    tokio::spawn(collect::run(platform.store.clone(), config.collect, watched.clone()));
     let places = Arc::new(Semaphore::new(config.max_connections as usize));
     announce(&listeners);
     for listener in listeners {

@@ -35,7 +35,7 @@ pub(super) fn server_config(config: &Config) -> Result<Arc<ServerConfig>> {
 
 /// The self-signed certificate for the configured host name, made if it is not there yet.
 fn self_signed(config: &Config) -> Result<TlsFiles> {
-    let directory = config.data.join("tls");
+    let directory = config.data().join("tls");
     let file = |end: &str| directory.join(format!("self-signed-{}.{end}", config.hostname));
     let files = TlsFiles { cert: file("pem"), key: file("key") };
     if !(files.cert.exists() && files.key.exists()) {
@@ -83,7 +83,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let config = config(directory.path());
         server_config(&config).unwrap();
-        let key = config.data.join("tls/self-signed-mail.example.org.key");
+        let key = config.data().join("tls/self-signed-mail.example.org.key");
         assert_eq!(key.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         let first = std::fs::read(&key).unwrap();
         server_config(&config).unwrap();
