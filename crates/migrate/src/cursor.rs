@@ -87,9 +87,9 @@ pub(crate) fn update(
     source: &[u8],
     change: impl FnOnce(&mut Cursor) -> sterna_store::Result<()>,
 ) -> sterna_store::Result<Cursor> {
-    let known = tx.move_folders()?.into_iter().find(|f| f.source == source);
     let lost = |e: Error| sterna_store::Error::Corrupt(e.to_string());
-    let mut folder = known
+    let mut folder = tx
+        .move_folder(source)?
         .ok_or_else(|| sterna_store::Error::NotFound(format!("the cursor of folder {}", source.escape_ascii())))?;
     let mut cursor = Cursor::read(&folder.cursor).map_err(lost)?;
     change(&mut cursor)?;

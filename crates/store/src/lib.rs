@@ -27,8 +27,9 @@ mod secret;
 mod store;
 
 pub use account::{
-    Account, AccountState, Appended, Copied, Email, FlagChange, FlagsChanged, Import, IndexEntry, Keysets, Mailbox,
-    MailboxIndex, MailboxTree, MessageRow, MoveException, MoveFolder, NewEmail, NewMailbox, StoredFlags, UidRange,
+    Account, AccountState, Appended, Copied, Email, FlagChange, FlagsChanged, Import, Imported, IndexEntry, Keysets,
+    Mailbox, MailboxIndex, MailboxTree, MessageRow, MoveException, MoveFolder, NewEmail, NewMailbox, StoredFlags,
+    UidRange,
 };
 pub use blob::{BlobWriter, Blobs, CHUNK, PreparedBlob};
 pub use check::{CheckReport, Finding, MAX_FINDINGS, StructureCheck};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use sterna_core::{DateTime, Flags, MailboxId, ModSeq, Uid, UidValidity};
 use sterna_imap::codec::mailbox::NameEncoding;
-use sterna_store::{Account, Import, MoveFolder, NewEmail, NewMailbox, Tx, UidRange};
+use sterna_store::{Account, Import, Imported, MoveFolder, NewEmail, NewMailbox, Tx};
 use tokio::sync::mpsc;
 
 use super::FilesReport;
@@ -138,13 +138,12 @@ fn write(tx: &Tx<'_>, mailbox: MailboxId, source: Vec<u8>, batch: Vec<Incoming>)
     let keys: Vec<&str> = batch.iter().map(|m| m.key.as_str()).collect();
     // Without the mailbox: the memory may outlive it.
     tx.put_move_folder(&MoveFolder { source, mailbox: None, cursor: keys.join(" ") })?;
-    for message in batch {
-        let taken = match message.uid {
-            Some(uid) => tx.messages(mailbox, UidRange::one(uid), |_| Ok(std::ops::ControlFlow::Break(())))?.is_break(),
-            None => true,
-        };
-        let next = tx.mailbox(mailbox)?.uid_next;
-        let uid = match message.uid.filter(|_| !taken) {
+    let wanted: Vec<Uid> = batch.iter().filter_map(|m| m.uid).collect();
+    let mut taken = tx.taken_uids(mailbox, &wanted)?;
+    let mut next = tx.mailbox(mailbox)?.uid_next;
+    let mut uids = Vec::new();
+    for message in &batch {
+        let uid = match message.uid.filter(|uid| !taken.contains(uid)) {
             Some(uid) => uid,
             None => u32::try_from(next)
                 .ok()
@@ -154,8 +153,14 @@ fn write(tx: &Tx<'_>, mailbox: MailboxId, source: Vec<u8>, batch: Vec<Incoming>)
         if let Some(wanted) = message.uid.filter(|wanted| *wanted != uid) {
             moved.push(format!("a message with UID {wanted} was given UID {uid}: another message has that one here"));
         }
-        tx.import(mailbox, uid, &message.email, &message.flags, &Import::default())?;
+        taken.insert(uid);
+        next = next.max(u64::from(uid.get()) + 1);
+        uids.push(uid);
     }
+    let import = Import::default();
+    let messages = batch.iter().zip(uids);
+    let messages = messages.map(|(m, uid)| Imported { uid, email: &m.email, flags: &m.flags, import: &import });
+    tx.import_many(mailbox, &messages.collect::<Vec<_>>())?;
     Ok(moved)
 }
 

@@ -156,8 +156,7 @@ fn dangling(listing: &Listing, delimiter: char) -> BTreeSet<String> {
 
 /// Those that the move subscribed to earlier: others are the user's.
 fn our_dangling(tx: &Tx<'_>) -> sterna_store::Result<BTreeSet<String>> {
-    let cursor = tx.move_folders()?.into_iter().find(|f| f.source == ACCOUNT);
-    match cursor {
+    match tx.move_folder(ACCOUNT)? {
         Some(cursor) => serde_json::from_str(&cursor.cursor).map_err(|e| sterna_store::Error::Corrupt(e.to_string())),
         None => Ok(BTreeSet::new()),
     }

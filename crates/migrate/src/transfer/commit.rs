@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use sterna_core::{DateTime, Flags, ModSeq, Uid};
 use sterna_imap::codec::response_parser::Fetch;
 use sterna_imap::codec::sequence::NumberSet;
-use sterna_store::{Import, NewEmail, Tx, UidRange};
+use sterna_store::{Import, Imported, NewEmail, Tx, UidRange};
 
 use super::{Context, FolderJob};
 use crate::cursor;
@@ -83,15 +83,21 @@ fn write(tx: &Tx<'_>, folder: &FolderJob, ready: Ready) -> sterna_store::Result<
         // In ascending order: the store's pages fill up, and UIDNEXT rises once.
         let mut emails: Vec<(Uid, NewEmail)> = emails.into_iter().collect();
         emails.sort_unstable_by_key(|(uid, _)| *uid);
-        let mut arrived = NumberSet::new();
-        for (uid, email) in emails {
+        let (mut arrived, mut batch) = (NumberSet::new(), Vec::new());
+        for (uid, mut email) in emails {
             arrived.insert(uid.get());
             let envelope = envelopes.remove(&uid).unwrap_or_default();
             if present.contains(&uid) && !cursor.foreign.contains(uid.get()) {
                 continue;
             }
-            import(tx, folder, cursor, uid, email, envelope)?;
+            let target = target(tx, folder, cursor, uid, &batch)?;
+            email.internaldate = internaldate(tx, folder, uid, &email, &envelope)?;
+            note_odd_flags(tx, folder, uid, &envelope.odd)?;
+            let import = Import { modseq: envelope.modseq, saved_at: envelope.saved_at, uidl: None };
+            batch.push((target, email, envelope.flags, import));
         }
+        let messages = batch.iter().map(|(uid, email, flags, import)| Imported { uid: *uid, email, flags, import });
+        tx.import_many(folder.mailbox, &messages.collect::<Vec<_>>())?;
         cursor.missing = cursor.missing.difference(&covers).difference(&arrived);
         for (uid, reason) in missing {
             cursor.missing.insert(uid.get());
@@ -107,41 +113,51 @@ fn write(tx: &Tx<'_>, folder: &FolderJob, ready: Ready) -> sterna_store::Result<
     Ok(())
 }
 
-fn import(
+/// The UID that a message will have here: its own, unless another message was given that one here. Both stay.
+fn target(
     tx: &Tx<'_>,
     folder: &FolderJob,
     cursor: &mut cursor::Cursor,
     uid: Uid,
-    mut email: NewEmail,
-    envelope: Envelope,
-) -> sterna_store::Result<()> {
-    let mut target = uid;
-    if cursor.foreign.contains(uid.get()) {
-        // A message was added here under the UID that the source gave to another one: both stay.
-        let next = u32::try_from(tx.mailbox(folder.mailbox)?.uid_next).ok().and_then(Uid::new);
-        target = next.ok_or(sterna_store::Error::UidTaken { mailbox: folder.mailbox, uid: u64::from(uid.get()) })?;
-        cursor.foreign.insert(target.get());
-        folder.note(tx, Some(uid), &format!("its UID was taken by a message added here; it has UID {target} here"))?;
+    batch: &[(Uid, NewEmail, Flags, Import)],
+) -> sterna_store::Result<Uid> {
+    if !cursor.foreign.contains(uid.get()) {
+        return Ok(uid);
     }
-    email.internaldate = match envelope.date {
-        Some(date) => date,
-        None => {
-            let said = envelope.raw_date.as_deref().unwrap_or("NIL").escape_debug().to_string();
-            let (date, from) = match email.sent {
-                Some(sent) => (sent, "of its Date field"),
-                None => (DateTime::utc(tx.now()), "of the move"),
-            };
-            folder.note(tx, Some(uid), &format!("its INTERNALDATE \"{said}\" is not a date; it has the one {from}"))?;
-            date
-        }
+    let behind = batch.iter().map(|(uid, ..)| u64::from(uid.get()) + 1).max().unwrap_or(1);
+    let next = tx.mailbox(folder.mailbox)?.uid_next.max(behind);
+    let target = u32::try_from(next).ok().and_then(Uid::new);
+    let target = target.ok_or(sterna_store::Error::UidTaken { mailbox: folder.mailbox, uid: u64::from(uid.get()) })?;
+    cursor.foreign.insert(target.get());
+    folder.note(tx, Some(uid), &format!("its UID was taken by a message added here; it has UID {target} here"))?;
+    Ok(target)
+}
+
+/// What the source says, or else the next best, with a note.
+fn internaldate(
+    tx: &Tx<'_>,
+    folder: &FolderJob,
+    uid: Uid,
+    email: &NewEmail,
+    envelope: &Envelope,
+) -> sterna_store::Result<DateTime> {
+    if let Some(date) = envelope.date {
+        return Ok(date);
+    }
+    let said = envelope.raw_date.as_deref().unwrap_or("NIL").escape_debug().to_string();
+    let (date, from) = match email.sent {
+        Some(sent) => (sent, "of its Date field"),
+        None => (DateTime::utc(tx.now()), "of the move"),
     };
-    for flag in &envelope.odd {
+    folder.note(tx, Some(uid), &format!("its INTERNALDATE \"{said}\" is not a date; it has the one {from}"))?;
+    Ok(date)
+}
+
+fn note_odd_flags(tx: &Tx<'_>, folder: &FolderJob, uid: Uid, odd: &[String]) -> sterna_store::Result<()> {
+    odd.iter().try_for_each(|flag| {
         let reason = format!("its flag \"{}\" is none that a message can have and was left out", flag.escape_debug());
-        folder.note(tx, Some(uid), &reason)?;
-    }
-    let import = Import { modseq: envelope.modseq, saved_at: envelope.saved_at, uidl: None };
-    tx.import(folder.mailbox, target, &email, &envelope.flags, &import)?;
-    Ok(())
+        folder.note(tx, Some(uid), &reason)
+    })
 }
 
 /// UIDs of the stretch that messages here have already.

@@ -1,10 +1,10 @@
-//! Messages coming in: from a client or a delivery (the store gives the UID) or from a source (the UID is given).
+//! Messages coming in from a client or a delivery: the store gives the UID. Those from a source: [`super::import`].
 
 use sterna_core::{DateTime, EmailId, Flags, MailboxId, ModSeq, SystemFlags, Uid};
 
 use super::keyset::StoredFlags;
 use crate::blob::PreparedBlob;
-use crate::db::{Tx, vals};
+use crate::db::{Tx, Val, vals};
 use crate::error::{Error, Result};
 
 /// The immutable part of a message, ready to be stored: everything costly was done outside the transaction.
@@ -44,6 +44,10 @@ pub struct Import {
     pub uidl: Option<String>,
 }
 
+/// Puts a message into a mailbox.
+pub(super) const INSERT: &str = "INSERT INTO message (account_id, mailbox_id, uid, email_id, flags, modseq, \
+     created_modseq, saved_at, uidl) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+
 impl Tx<'_> {
     /// Adds a message under the mailbox's next UID. Holds to the quota.
     pub fn append(&self, mailbox: MailboxId, email: &NewEmail, flags: &Flags) -> Result<Appended> {
@@ -58,37 +62,6 @@ impl Tx<'_> {
         Ok(Appended { uid, email: email_id, modseq })
     }
 
-    /// Adds a message under the UID that it has at its source. UIDNEXT follows; the quota does not stop it.
-    /// Fails with [`Error::UidTaken`] if the UID is in use here.
-    pub fn import(
-        &self,
-        mailbox: MailboxId,
-        uid: Uid,
-        email: &NewEmail,
-        flags: &Flags,
-        import: &Import,
-    ) -> Result<Appended> {
-        let taken = "SELECT 1 FROM message WHERE account_id = ?1 AND mailbox_id = ?2 AND uid = ?3";
-        if self.one(taken, vals![self.account, mailbox, uid], |_| Ok(()))?.is_some() {
-            return Err(Error::UidTaken { mailbox, uid: u64::from(uid.get()) });
-        }
-        let clock = self.modseq_at_least(import.modseq.unwrap_or_default())?;
-        let modseq = import.modseq.unwrap_or(clock);
-        let email_id = self.insert_email(email, clock)?;
-        let flags = self.stored_flags(flags)?;
-        self.insert_message(mailbox, uid, email_id, flags, modseq, import)?;
-        self.count(mailbox, flags.system(), email.blob.size, 1)?;
-        let raised = self.execute(
-            "UPDATE mailbox SET uid_next = CASE WHEN uid_next < ?3 THEN ?3 ELSE uid_next END, highest_modseq = CASE WHEN highest_modseq < ?4 THEN ?4 ELSE highest_modseq END, \
-             import_modseq = ?5 WHERE account_id = ?1 AND id = ?2 AND selectable = 1",
-            vals![self.account, mailbox, u64::from(uid.get()) + 1, modseq, clock],
-        )?;
-        if raised == 0 {
-            return Err(Error::NoSuchMailbox(mailbox));
-        }
-        Ok(Appended { uid, email: email_id, modseq })
-    }
-
     pub(crate) fn insert_message(
         &self,
         mailbox: MailboxId,
@@ -98,22 +71,31 @@ impl Tx<'_> {
         modseq: ModSeq,
         import: &Import,
     ) -> Result<()> {
-        self.execute(
-            "INSERT INTO message (account_id, mailbox_id, uid, email_id, flags, modseq, created_modseq, saved_at, \
-             uidl) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            vals![
-                self.account,
-                mailbox,
-                uid,
-                email,
-                flags.0,
-                modseq,
-                self.modseq()?,
-                import.saved_at.unwrap_or(self.now),
-                import.uidl.as_ref()
-            ],
-        )?;
+        let added = Appended { uid, email, modseq };
+        self.execute(INSERT, &self.message_row(mailbox, &added, flags, self.modseq()?, import))?;
         Ok(())
+    }
+
+    /// The parameters of [`INSERT`].
+    pub(super) fn message_row<'r>(
+        &self,
+        mailbox: MailboxId,
+        added: &Appended,
+        flags: StoredFlags,
+        created: ModSeq,
+        import: &'r Import,
+    ) -> [Val<'r>; 9] {
+        [
+            self.account.into(),
+            mailbox.into(),
+            added.uid.into(),
+            added.email.into(),
+            flags.0.into(),
+            added.modseq.into(),
+            created.into(),
+            import.saved_at.unwrap_or(self.now).into(),
+            import.uidl.as_ref().into(),
+        ]
     }
 
     /// Counts one message in (`sign` 1) or out (−1): of its mailbox and of the account.

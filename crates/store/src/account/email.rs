@@ -4,7 +4,7 @@ use sterna_core::{BlobId, DateTime, EmailId, ModSeq, ThreadId};
 
 use super::append::NewEmail;
 use super::mailbox::GONE_EMAIL;
-use crate::db::{Row, Tx, vals};
+use crate::db::{Row, Tx, Val, vals};
 use crate::error::{Error, Result};
 
 /// One e-mail, its structure borrowed from the engine.
@@ -48,30 +48,43 @@ pub(super) fn from_row<'r>(r: &Row<'r>, at: usize) -> Result<Email<'r>> {
     })
 }
 
+/// Stores the immutable part of a message.
+pub(super) const INSERT: &str = "INSERT INTO email (id, account_id, blob_id, thread_id, size, received, \
+     received_offset, sent, sent_offset, created_modseq, structure) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+
 impl Tx<'_> {
     /// Stores the immutable part of a message.
     pub(crate) fn insert_email(&self, email: &NewEmail, modseq: ModSeq) -> Result<EmailId> {
         let blob = self.put_blob(&email.blob)?;
         let thread = self.thread_for(&email.thread_keys)?;
         let id = EmailId(self.next_id()?);
-        self.execute(
-            "INSERT INTO email (id, account_id, blob_id, thread_id, size, received, received_offset, sent, \
-             sent_offset, created_modseq, structure) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-            vals![
-                id,
-                self.account,
-                blob,
-                thread,
-                email.blob.size,
-                email.internaldate.unix,
-                email.internaldate.offset,
-                email.sent.map(|d| d.unix),
-                email.sent.map(|d| d.offset),
-                modseq,
-                &email.structure
-            ],
-        )?;
+        self.execute(INSERT, &self.email_row(id, blob, thread, email, modseq))?;
         Ok(id)
+    }
+
+    /// The parameters of [`INSERT`].
+    pub(super) fn email_row<'r>(
+        &self,
+        id: EmailId,
+        blob: BlobId,
+        thread: ThreadId,
+        email: &'r NewEmail,
+        created: ModSeq,
+    ) -> [Val<'r>; 11] {
+        [
+            id.into(),
+            self.account.into(),
+            blob.into(),
+            thread.into(),
+            email.blob.size.into(),
+            email.internaldate.unix.into(),
+            email.internaldate.offset.into(),
+            email.sent.map(|d| d.unix).into(),
+            email.sent.map(|d| d.offset).into(),
+            created.into(),
+            (&email.structure).into(),
+        ]
     }
 
     /// Removes e-mails of the list that no mailbox holds any more, and bodies that no e-mail names.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use sterna_core::{Flag, Flags, Keyword, SystemFlags};
 
-use crate::db::{Tx, vals};
+use crate::db::{Tx, Val, vals};
 use crate::error::{Error, Result};
 
 /// Flags as a message row holds them: the number of the keyword set × 256 + the system bits.
@@ -72,29 +72,43 @@ impl Tx<'_> {
 
     /// The stored form of `flags`; a new combination of keywords gets a number.
     pub(crate) fn stored_flags(&self, flags: &Flags) -> Result<StoredFlags> {
-        let names = flags.keywords().map(Keyword::as_str).collect::<Vec<_>>().join(" ");
-        if names.is_empty() {
-            return Ok(StoredFlags::new(flags.system, 0));
+        let stored = self.stored_flags_many(&[flags])?;
+        Ok(stored.into_iter().next().unwrap_or(StoredFlags::new(flags.system, 0)))
+    }
+
+    /// The same for many, in their order. Each combination is looked up once.
+    pub(crate) fn stored_flags_many(&self, flags: &[&Flags]) -> Result<Vec<StoredFlags>> {
+        let names: Vec<String> = flags.iter().map(|f| names(f)).collect();
+        let mut asked: Vec<&str> = names.iter().map(String::as_str).filter(|names| !names.is_empty()).collect();
+        asked.sort_unstable();
+        asked.dedup();
+        let mut known = HashMap::from([(String::new(), 0)]);
+        let values: Vec<Val<'_>> = asked.iter().map(|names| (*names).into()).collect();
+        let question = "SELECT id, names FROM keyset WHERE account_id = ?1 AND names IN";
+        self.each_in(question, vals![self.account], &values, |r| {
+            known.insert(r.text(1)?.to_owned(), r.u32(0)?);
+            Ok(())
+        })?;
+        asked.retain(|names| !known.contains_key(*names));
+        if !asked.is_empty() {
+            let next = "SELECT COALESCE(MAX(id), 0) + 1 FROM keyset WHERE account_id = ?1";
+            let next = self.one(next, vals![self.account], |r| r.u32(0))?.unwrap_or(1);
+            known.extend(asked.iter().map(ToString::to_string).zip(next..));
+            let rows: Vec<[Val<'_>; 3]> =
+                asked.iter().zip(next..).map(|(names, id)| [id.into(), self.account.into(), (*names).into()]).collect();
+            self.execute_many("INSERT INTO keyset (id, account_id, names) VALUES (?1, ?2, ?3)", &rows)?;
         }
-        let known =
-            self.one("SELECT id FROM keyset WHERE account_id = ?1 AND names = ?2", vals![self.account, &names], |r| {
-                r.u32(0)
-            })?;
-        let id = match known {
-            Some(id) => id,
-            None => {
-                let next = "SELECT COALESCE(MAX(id), 0) + 1 FROM keyset WHERE account_id = ?1";
-                let id = self.one(next, vals![self.account], |r| r.u32(0))?.unwrap_or(1);
-                self.execute(
-                    "INSERT INTO keyset (id, account_id, names) VALUES (?1, ?2, ?3)",
-                    vals![id, self.account, &names],
-                )?;
-                id
-            }
-        };
-        if id >= 1 << 24 {
+        if known.values().any(|id| *id >= 1 << 24) {
             return Err(Error::NotPermitted("too many different combinations of keywords".into()));
         }
-        Ok(StoredFlags::new(flags.system, id))
+        let stored = |(flags, names): (&&Flags, &String)| {
+            StoredFlags::new(flags.system, known.get(names.as_str()).copied().unwrap_or_default())
+        };
+        Ok(flags.iter().zip(&names).map(stored).collect())
     }
+}
+
+/// A combination as it is stored.
+fn names(flags: &Flags) -> String {
+    flags.keywords().map(Keyword::as_str).collect::<Vec<_>>().join(" ")
 }

@@ -5,7 +5,7 @@
 
 use sterna_core::{MailboxId, Uid};
 
-use crate::db::{Tx, vals};
+use crate::db::{Row, Tx, vals};
 use crate::error::Result;
 
 /// One folder of a move.
@@ -32,19 +32,30 @@ pub struct MoveException {
     pub at: i64,
 }
 
+fn from_row(r: &Row<'_>) -> Result<MoveFolder> {
+    Ok(MoveFolder {
+        source: r.blob(0)?.to_vec(),
+        mailbox: Some(r.u64(1)?).filter(|id| *id != 0).map(MailboxId),
+        cursor: r.text(2)?.to_owned(),
+    })
+}
+
 impl Tx<'_> {
     /// Every folder that the move knows.
     pub fn move_folders(&self) -> Result<Vec<MoveFolder>> {
         self.query(
             "SELECT source, mailbox_id, cursor FROM move_folder WHERE account_id = ?1 ORDER BY source",
             vals![self.account],
-            |r| {
-                Ok(MoveFolder {
-                    source: r.blob(0)?.to_vec(),
-                    mailbox: Some(r.u64(1)?).filter(|id| *id != 0).map(MailboxId),
-                    cursor: r.text(2)?.to_owned(),
-                })
-            },
+            from_row,
+        )
+    }
+
+    /// One folder, if the move knows it.
+    pub fn move_folder(&self, source: &[u8]) -> Result<Option<MoveFolder>> {
+        self.one(
+            "SELECT source, mailbox_id, cursor FROM move_folder WHERE account_id = ?1 AND source = ?2",
+            vals![self.account, source],
+            from_row,
         )
     }
 

@@ -5,6 +5,10 @@ use sterna_core::ThreadId;
 use crate::db::{Tx, Val, vals};
 use crate::error::Result;
 
+/// Lets a key lead to a conversation, unless it leads to one already.
+pub(super) const INSERT_KEY: &str =
+    "INSERT INTO thread_key (account_id, key, thread_id) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+
 impl Tx<'_> {
     /// The conversation of a message with these keys (hashes of its Message-ID, In-Reply-To and References).
     /// All its keys lead there from now on, so that an older message which arrives later finds it too.
@@ -24,10 +28,7 @@ impl Tx<'_> {
         };
         let rows: Vec<[Val<'_>; 3]> =
             keys.iter().map(|key| [self.account.into(), (*key).into(), thread.into()]).collect();
-        self.execute_many(
-            "INSERT INTO thread_key (account_id, key, thread_id) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-            &rows,
-        )?;
+        self.execute_many(INSERT_KEY, &rows)?;
         Ok(thread)
     }
 }

@@ -10,6 +10,7 @@
 //! fsynced before the commit.
 
 mod frame;
+mod many;
 mod read;
 mod rows;
 mod write;
