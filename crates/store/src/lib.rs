@@ -5,10 +5,10 @@
 //!   lock                     held by the process that has the store open
 //!   secret.key               seals the passwords of sources
 //!   directory.db             domains, accounts, credentials, moves
+//!   incoming/                large bodies on their way in; emptied at start
 //!   accounts/2a/42/          one account is one directory: copy it, check it, delete it
 //!     account.db             mailboxes, messages, structures, small bodies, the change log
-//!     blobs/<blake3>         large bodies, compressed
-//!     incoming/              large bodies on their way in; emptied at start
+//!     blobs/<blake3>-<once>  large bodies, compressed
 //! ```
 //!
 //! Callers run closures over a transaction: [`Account::read`] and [`Account::write`]. A write returns when it is
@@ -31,7 +31,7 @@ pub use account::{
     Mailbox, MailboxIndex, MailboxTree, MessageRow, MoveException, MoveFolder, NewEmail, NewMailbox, StoredFlags,
     UidRange,
 };
-pub use blob::{BlobWriter, Blobs, CHUNK, PreparedBlob};
+pub use blob::{BlobWriter, Blobs, CHUNK, Collected, PreparedBlob};
 pub use check::{CheckReport, Finding, MAX_FINDINGS, StructureCheck};
 pub use config::{BlobKind, Engine, PostgresConfig, S3Config, StoreConfig};
 pub use db::Tx;

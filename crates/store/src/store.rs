@@ -29,6 +29,7 @@ struct Inner {
     data: PathBuf,
     directory: Arc<Database>,
     backend: Arc<Backend>,
+    blobs: Arc<blob::Storage>,
     clock: Arc<dyn Clock>,
     indexes: Arc<IndexCache>,
     open: Arc<Registry>,
@@ -46,7 +47,7 @@ impl Store {
 
     /// The same, wherever the configuration says.
     pub async fn open_with(config: StoreConfig, clock: Arc<dyn Clock>) -> Result<Store> {
-        let StoreConfig { data, engine, .. } = config;
+        let data = config.data.clone();
         let store = blocking(move || {
             let accounts = data.join("accounts");
             std::fs::create_dir_all(&accounts).map_err(|e| Error::io("create", &accounts, &e))?;
@@ -56,13 +57,17 @@ impl Store {
                 TryLockError::WouldBlock => Error::Locked(data.display().to_string()),
                 TryLockError::Error(e) => Error::io("lock", &lock_path, &e),
             })?;
-            let backend = Arc::new(Backend::open(&engine)?);
-            let directory = Database::new(DIRECTORY, &data, &schema::DIRECTORY, backend.clone(), clock.clone());
+            let blobs = blob::Storage::open(&config)?;
+            let backend = Arc::new(Backend::open(&config.engine)?);
+            let objects = blobs.of(DIRECTORY, &data);
+            let directory =
+                Database::new(DIRECTORY, &data, objects, &schema::DIRECTORY, backend.clone(), clock.clone());
             Ok(Store(Arc::new(Inner {
                 key: SecretKey::open(&data.join("secret.key"))?,
                 data,
                 directory,
                 backend,
+                blobs,
                 clock,
                 indexes: Arc::new(IndexCache::new(MAX_INDEXED_MESSAGES)),
                 open: Arc::default(),
@@ -129,8 +134,12 @@ impl Store {
 
     /// One database value for each account in use, so that one writer serialises its writes.
     fn register(&self, id: AccountId) -> Arc<Database> {
-        let Inner { backend, clock, open, .. } = &*self.0;
-        open.get_or(id, || Database::new(id, &self.home(id), &schema::ACCOUNT, backend.clone(), clock.clone()))
+        let Inner { backend, blobs, clock, open, .. } = &*self.0;
+        open.get_or(id, || {
+            let home = self.home(id);
+            let objects = blobs.of(id, &home);
+            Database::new(id, &home, objects, &schema::ACCOUNT, backend.clone(), clock.clone())
+        })
     }
 
     fn home(&self, id: AccountId) -> PathBuf {
@@ -229,6 +238,11 @@ impl Store {
     /// Removes an account and all its data, for good.
     pub async fn remove_account(&self, id: AccountId) -> Result<()> {
         self.0.directory.write(move |tx| tx.remove_account_record(id)).await?;
+        let db = self.register(id);
+        if db.objects.outlive_home() && self.has_data(id).await? {
+            blob::remove_all(&db).await?;
+        }
+        drop(db);
         self.0.open.remove(id);
         self.0.indexes.forget(id);
         self.0.backend.forget(id);
@@ -292,8 +306,8 @@ impl Store {
         self.0.key.unseal(sealed)
     }
 
-    /// Clears away what a crash left in any account: temporary files, bodies whose transaction never committed, an
-    /// account whose data was never made. Called once, after opening and before serving.
+    /// Makes good what a crash left undone in any account: data that was never made. Called once, after opening and before
+    /// serving. Bodies whose transaction never committed are the collector's.
     pub async fn recover(&self) -> Result<()> {
         for record in self.accounts(None).await? {
             let home = self.home(record.id);
@@ -308,7 +322,7 @@ impl Store {
                     if tx.account_state().is_err() {
                         tx.create_account(record.quota_bytes)?;
                     }
-                    tx.sweep_leftovers()
+                    Ok(())
                 })
                 .await?;
         }

@@ -3,6 +3,7 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use sterna_core::{DateTime, Flags, ModSeq, Role, SystemFlags, UidValidity};
 use sterna_store::{CHUNK, Error, FlagChange, Import, NewMailbox, UidRange};
@@ -53,7 +54,7 @@ async fn bodies_come_back_exactly_whatever_their_size() {
     assert!(files() > 0);
     let inbox = f.inbox;
     f.account.write(move |tx| tx.expunge(inbox, &[UidRange::ALL])).await.unwrap();
-    f.account.sweep().await.unwrap();
+    f.account.collect(Duration::ZERO).await.unwrap();
     assert_eq!(files(), 0);
     f.sound().await;
 }
@@ -268,19 +269,6 @@ async fn a_second_process_is_refused_and_a_reopened_store_knows_everything() {
     assert!(store.verify("nobody@example.org", "secret").await.unwrap().is_none());
     let account = store.account(record.id).await.unwrap();
     assert_eq!(account.index(inbox).await.unwrap().len(), 1);
-}
-
-#[tokio::test]
-async fn recovery_clears_away_what_no_transaction_named() {
-    let f = Fixture::new().await;
-    let unnamed = f.email(&noise(3 * CHUNK));
-    let orphan = f.account.home().join("blobs").join("0".repeat(64));
-    std::fs::write(&orphan, b"left by a crash").unwrap();
-    std::mem::forget(unnamed);
-    f.store.recover().await.unwrap();
-    assert!(!orphan.exists());
-    assert_eq!(std::fs::read_dir(f.account.home().join("incoming")).unwrap().count(), 0);
-    f.sound().await;
 }
 
 #[tokio::test]

@@ -41,9 +41,9 @@ async fn round(store: &Store, times: Collect) {
     let pause = pause(times.every, accounts.len());
     let mut removed = 0;
     for record in accounts {
-        let collected = async { store.account(record.id).await?.sweep().await };
+        let collected = async { store.account(record.id).await?.collect(times.grace).await };
         match collected.await {
-            Ok(collected) => removed += collected,
+            Ok(collected) => removed += collected.objects,
             // It was removed since the round began.
             Err(Error::NotFound(_)) => {}
             Err(error @ Error::Unavailable(_)) => {

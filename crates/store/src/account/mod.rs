@@ -17,11 +17,12 @@ mod tree;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sterna_core::{AccountId, MailboxId, ModSeq};
 use tokio::sync::watch;
 
-use crate::blob::Blobs;
+use crate::blob::{self, Blobs, Collected};
 use crate::db::{Database, Tx, vals};
 use crate::error::{Error, Result};
 
@@ -116,9 +117,11 @@ impl Account {
         Ok(fresh)
     }
 
-    /// Removes the files of bodies that nothing names any more. Cheap when there are none.
-    pub async fn sweep(&self) -> Result<usize> {
-        self.write(|tx| tx.sweep_blobs()).await
+    /// Removes large bodies that nothing has named for `grace` (whole seconds). Cheap when there are none; may run beside
+    /// writers and on several nodes at once. A body that is being stored for longer than `grace` is refused when it is
+    /// named at last, and a reader whose snapshot is older may miss one.
+    pub async fn collect(&self, grace: Duration) -> Result<Collected> {
+        blob::collect(&self.db, grace).await
     }
 }
 

@@ -40,11 +40,11 @@ impl Tx<'_> {
             .iter()
             .map(|(id, blob)| {
                 let hash: &[u8] = &blob.hash.0;
-                [(*id).into(), self.account.into(), hash.into(), blob.size.into(), blob.stored.into(), 0.into()]
+                [(*id).into(), self.account.into(), hash.into(), blob.size.into(), blob.stored.into()]
             })
             .collect();
         self.execute_many(
-            "INSERT INTO blob (id, account_id, hash, size, stored, in_file) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO blob (id, account_id, hash, size, stored) VALUES (?1, ?2, ?3, ?4, ?5)",
             &rows,
         )?;
         let mut chunks: Vec<[Val<'_>; 3]> = Vec::new();

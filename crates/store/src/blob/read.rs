@@ -1,15 +1,15 @@
 //! Reads a range of a body by decompressing just the chunks it touches.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
-
 use sterna_core::{BlobHash, BlobId};
 
 use super::rows::{MAX_CHUNKS, chunk_id};
-use super::{CHUNK, frame, write::blob_path};
+use super::table::Shape;
+use super::{CHUNK, frame};
 use crate::db::{Tx, vals};
 use crate::error::{Error, Result};
+
+/// Compressed bytes that are read from an object at once: bounds what a long read holds beside its result.
+const PIECE: u64 = 4 << 20;
 
 impl Tx<'_> {
     /// The whole body. For bodies whose size the caller has bounded; stream larger ones by [`Tx::blob_range`].
@@ -18,7 +18,7 @@ impl Tx<'_> {
     }
 
     /// At most `length` bytes from `offset`; fewer where the body ends. Reading in multiples of [`CHUNK`] decompresses
-    /// nothing twice.
+    /// nothing twice; of a large body, where each read may be a request over a network, take several.
     pub fn blob_range(&self, id: BlobId, offset: u64, length: u64) -> Result<Vec<u8>> {
         let mut out = Vec::new();
         self.blob_append(id, offset, length, &mut out)?;
@@ -45,16 +45,16 @@ impl Tx<'_> {
         )?;
         if !any {
             // A large body, an empty one, or a range behind the end.
-            let row = self
+            let (size, stored, object) = self
                 .one(
-                    "SELECT hash, in_file FROM blob WHERE account_id = ?1 AND id = ?2",
+                    "SELECT size, stored, object FROM blob WHERE account_id = ?1 AND id = ?2",
                     vals![self.account, id],
-                    |r| Ok((hash(r.blob(0)?)?, r.bool(1)?)),
+                    |r| Ok((r.u64(0)?, r.u64(1)?, r.opt_text(2)?.map(str::to_owned))),
                 )?
                 .ok_or_else(|| Error::NotFound(format!("body {id}")))?;
-            match row {
-                (hash, true) => read_file(&blob_path(self.home, hash), first, last, out)?,
-                (_, false) => return Ok(()),
+            match object {
+                Some(key) => self.read_object(&key, Shape::new(size, stored)?, first, last, out)?,
+                None => return Ok(()),
             }
         }
         // Cut what the first and the last chunk hold beyond the range.
@@ -64,35 +64,34 @@ impl Tx<'_> {
         out.drain(start..start + skip);
         Ok(())
     }
+
+    /// Appends the original bytes of the frames from `first` to `last`, as far as there are such.
+    fn read_object(&self, key: &str, shape: Shape, first: u64, last: u64, out: &mut Vec<u8>) -> Result<()> {
+        let last = last.min(shape.frames.saturating_sub(1));
+        if first > last || shape.frames == 0 {
+            return Ok(());
+        }
+        let damaged = || Error::Corrupt(format!("the frames of body {key} do not fit its table"));
+        let table = self.objects.table(key, shape)?;
+        let start = |n| table.start(n).ok_or_else(damaged);
+        let mut n = first;
+        while n <= last {
+            let from = start(n)?;
+            let mut next = n + 1;
+            while next <= last && start(next + 1)? - from <= PIECE {
+                next += 1;
+            }
+            let piece = self.objects.read(key, shape, from..start(next)?)?;
+            for n in n..next {
+                let frame = (start(n)? - from) as usize..(start(n + 1)? - from) as usize;
+                frame::decompress(piece.get(frame).ok_or_else(damaged)?, out)?;
+            }
+            n = next;
+        }
+        Ok(())
+    }
 }
 
 pub(super) fn hash(bytes: &[u8]) -> Result<BlobHash> {
     bytes.try_into().map(BlobHash).map_err(|_| Error::Corrupt("a blob hash is not 32 bytes".into()))
-}
-
-fn read_file(path: &Path, first: u64, last: u64, out: &mut Vec<u8>) -> Result<()> {
-    let io = |e: std::io::Error| match e.kind() {
-        std::io::ErrorKind::NotFound => Error::Corrupt(format!("body file {} is missing", path.display())),
-        _ => Error::io("read", path, &e),
-    };
-    let short = || Error::Corrupt(format!("body file {} is too short", path.display()));
-    let file = File::open(path).map_err(io)?;
-    let length = file.metadata().map_err(io)?.len();
-    let mut count = [0; 4];
-    file.read_exact_at(&mut count, length.checked_sub(4).ok_or_else(short)?).map_err(io)?;
-    let count = u64::from(u32::from_le_bytes(count));
-    let table_at = length.checked_sub(4 + 4 * count).ok_or_else(short)?;
-    let mut table = vec![0; 4 * count as usize];
-    file.read_exact_at(&mut table, table_at).map_err(io)?;
-    let mut at = 0;
-    for (n, entry) in (0u64..).zip(table.as_chunks::<4>().0) {
-        let length = u32::from_le_bytes(*entry);
-        if n >= first && n <= last {
-            let mut frame = vec![0; length as usize];
-            file.read_exact_at(&mut frame, at).map_err(io)?;
-            frame::decompress(&frame, out)?;
-        }
-        at += u64::from(length);
-    }
-    Ok(())
 }

@@ -1,26 +1,26 @@
 //! Turns a stream of bytes into a blob that a transaction can name.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
 use sterna_core::BlobHash;
 
-use super::{BLOBS, Blobs, CHUNK, INCOMING, INLINE_MAX, frame};
+use super::spool::Spool;
+use super::wait::wait;
+use super::{Blobs, CHUNK, INLINE_MAX, frame};
+use crate::db::Database;
 use crate::error::{Error, Result};
 
-static SEQUENCE: AtomicU64 = AtomicU64::new(0);
-
-/// Compressed frames: in memory while they are few, in a temporary file beyond [`INLINE_MAX`].
+/// Compressed frames: at hand while they are few, otherwise durable as an object of that key.
 #[derive(Debug)]
 pub(super) enum Frames {
     Inline(Vec<Vec<u8>>),
-    File(PathBuf),
+    Object(String),
 }
 
-/// A blob whose bytes are durable (file) or at hand (inline), not yet named by any row.
-/// Dropped without being stored, it removes its file.
+/// A blob whose bytes are durable (an object) or at hand (inline), not yet named by any row.
+///
+/// Dropped without being stored, an object is left to the collector, which removes it after its grace period; stored
+/// only after the collector has taken it, it is refused with [`Error::Unavailable`] and has to be made again.
 #[derive(Debug)]
 pub struct PreparedBlob {
     /// BLAKE3 of the original bytes.
@@ -36,50 +36,34 @@ impl PreparedBlob {
     pub fn memory(&self) -> usize {
         match &self.frames {
             Frames::Inline(frames) => frames.iter().map(Vec::len).sum(),
-            Frames::File(_) => 0,
-        }
-    }
-}
-
-impl Drop for PreparedBlob {
-    fn drop(&mut self) {
-        if let Frames::File(path) = &self.frames {
-            // Renamed away if it was stored; otherwise nobody wants it.
-            let _ = std::fs::remove_file(path);
+            Frames::Object(_) => 0,
         }
     }
 }
 
 /// Takes bytes in pieces of any size, holds at most one chunk and [`INLINE_MAX`] compressed bytes.
-/// Blocking: compresses, and writes a file for a large body.
+/// Blocking: compresses, and for a large body writes a file, uploads it and waits for the database.
 pub struct BlobWriter {
-    incoming: PathBuf,
+    db: Arc<Database>,
     hasher: blake3::Hasher,
     size: u64,
     chunk: Vec<u8>,
     frames: Vec<Vec<u8>>,
     stored: u64,
-    spill: Option<Spill>,
-}
-
-/// The temporary file of a large body.
-struct Spill {
-    path: PathBuf,
-    file: File,
-    lengths: Vec<u32>,
+    spool: Option<Spool>,
 }
 
 impl BlobWriter {
     /// `blobs` is the account's ([`crate::Account::blobs`]).
     pub fn new(blobs: &Blobs) -> BlobWriter {
         BlobWriter {
-            incoming: blobs.db.home.join(INCOMING),
+            db: blobs.db.clone(),
             hasher: blake3::Hasher::new(),
             size: 0,
             chunk: Vec::new(),
             frames: Vec::new(),
             stored: 0,
-            spill: None,
+            spool: None,
         }
     }
 
@@ -110,72 +94,49 @@ impl BlobWriter {
     fn frame(&mut self, chunk: &[u8]) -> Result<()> {
         let frame = frame::compress(chunk)?;
         self.stored += frame.len() as u64;
-        match &mut self.spill {
-            Some(spill) => spill.push(&frame)?,
+        match &mut self.spool {
+            Some(spool) => spool.push(&frame)?,
             None => self.frames.push(frame),
         }
-        if self.spill.is_none() && self.stored > INLINE_MAX as u64 {
-            let mut spill = Spill::create(&self.incoming)?;
-            std::mem::take(&mut self.frames).iter().try_for_each(|f| spill.push(f))?;
-            self.spill = Some(spill);
+        if self.spool.is_none() && self.stored > INLINE_MAX as u64 {
+            let mut spool = self.db.objects.spool()?;
+            std::mem::take(&mut self.frames).iter().try_for_each(|f| spool.push(f))?;
+            self.spool = Some(spool);
         }
         Ok(())
     }
 
-    /// Ends the body. A file is fsynced here, so that storing it later needs only a rename.
+    /// Ends the body. A large one is made durable here, so that storing it later needs only rows. Needs a runtime's
+    /// context, as a thread of the blocking pool has it, and may be called from any thread that has.
     pub fn finish(mut self) -> Result<PreparedBlob> {
         if !self.chunk.is_empty() {
             let chunk = std::mem::take(&mut self.chunk);
             self.frame(&chunk)?;
         }
-        let frames = match self.spill.take() {
-            Some(mut spill) => Frames::File(spill.finish()?),
+        let hash = BlobHash(*self.hasher.finalize().as_bytes());
+        let frames = match self.spool.take() {
+            Some(spool) => Frames::Object(upload(&self.db, hash, spool)?),
             None => Frames::Inline(std::mem::take(&mut self.frames)),
         };
-        let hash = BlobHash(*self.hasher.finalize().as_bytes());
         Ok(PreparedBlob { hash, size: self.size, stored: self.stored, frames })
     }
 }
 
-impl Spill {
-    fn create(incoming: &Path) -> Result<Spill> {
-        let name = format!("{}-{}", std::process::id(), SEQUENCE.fetch_add(1, Ordering::Relaxed));
-        let path = incoming.join(name);
-        let open = || OpenOptions::new().write(true).create(true).truncate(true).open(&path);
-        let file = open()
-            .or_else(|e| match e.kind() {
-                std::io::ErrorKind::NotFound => std::fs::create_dir_all(incoming).and_then(|()| open()),
-                _ => Err(e),
-            })
-            .map_err(|e| Error::io("create", &path, &e))?;
-        Ok(Spill { path, file, lengths: Vec::new() })
+/// Makes an object of the spooled frames; its key.
+fn upload(db: &Arc<Database>, hash: BlobHash, mut spool: Spool) -> Result<String> {
+    spool.finish()?;
+    let mut unique = [0; 8];
+    aws_lc_rs::rand::fill(&mut unique).map_err(|_| Error::Internal("no random numbers".into()))?;
+    let key = format!("{hash}-{:016x}", u64::from_be_bytes(unique));
+    let name = key.clone();
+    wait(db.write(move |tx| tx.begin_upload(&name)))?;
+    db.objects.put(&key, &spool)?;
+    // The collector may have taken the key while the bytes were under way, and deleted what was not there yet: nobody
+    // would look for the object again.
+    let name = key.clone();
+    if !wait(db.read(move |tx| tx.is_upload(&name)))? {
+        db.objects.delete(vec![key]).1?;
+        return Err(Error::Unavailable("storing a large body took too long".into()));
     }
-
-    fn push(&mut self, frame: &[u8]) -> Result<()> {
-        self.lengths.push(u32::try_from(frame.len()).map_err(|_| Error::Internal("frame too long".into()))?);
-        self.file.write_all(frame).map_err(|e| Error::io("write", &self.path, &e))
-    }
-
-    fn finish(&mut self) -> Result<PathBuf> {
-        let count = self.lengths.len() as u32;
-        let trailer: Vec<u8> = self.lengths.iter().chain([&count]).flat_map(|n| n.to_le_bytes()).collect();
-        self.file
-            .write_all(&trailer)
-            .and_then(|()| self.file.sync_all())
-            .map_err(|e| Error::io("write", &self.path, &e))?;
-        Ok(std::mem::take(&mut self.path))
-    }
-}
-
-impl Drop for Spill {
-    fn drop(&mut self) {
-        if !self.path.as_os_str().is_empty() {
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// Where a stored blob's file lives.
-pub(super) fn blob_path(home: &Path, hash: BlobHash) -> PathBuf {
-    home.join(BLOBS).join(hash.to_string())
+    Ok(key)
 }

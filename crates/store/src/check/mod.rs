@@ -12,7 +12,8 @@
 //! 8. The change log is complete: nothing is both there and told as gone, and a tombstone's UID was once given.
 //! 9. Every message has its e-mail; every e-mail is held by a message.
 //! 10. Every e-mail has its body and the body's size; every body is named by an e-mail.
-//! 11. Every body's chunks or file give back bytes of its size and hash; no chunk is without a body.
+//! 11. Every body's chunks or object give back bytes of its size and hash; no chunk is without a body, and no body's
+//!     object is one that the collector may delete.
 //! 12. Every keyword set that a message names exists.
 //! 13. Every id is below the next one to be given.
 //! 14. Every stored structure reads back and fits its message (told by the caller, who knows the format).

@@ -27,6 +27,7 @@ pub(crate) use row::Row;
 pub use tx::Tx;
 pub(crate) use val::{Val, vals};
 
+use crate::blob::Objects;
 use crate::error::{Error, Result};
 use writer::Queue;
 
@@ -47,8 +48,10 @@ pub(crate) struct Schema {
 /// One account's database, or the directory's.
 pub(crate) struct Database {
     pub account: AccountId,
-    /// The directory that holds the database file and its blobs.
+    /// The directory that holds the database file and, where they are files, its large bodies.
     pub home: PathBuf,
+    /// Its large bodies.
+    pub objects: Objects,
     schema: &'static Schema,
     backend: Arc<Backend>,
     clock: Arc<dyn Clock>,
@@ -64,6 +67,7 @@ impl Database {
     pub fn new(
         account: AccountId,
         home: &Path,
+        objects: Objects,
         schema: &'static Schema,
         backend: Arc<Backend>,
         clock: Arc<dyn Clock>,
@@ -71,6 +75,7 @@ impl Database {
         Arc::new(Database {
             account,
             home: home.to_owned(),
+            objects,
             schema,
             backend,
             clock,
@@ -125,7 +130,7 @@ impl Database {
 
     fn read_blocking<T>(&self, f: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
         let conn = self.backend.begin_read(self)?;
-        let result = f(&Tx::new(&conn, self.account, &self.home, self.clock.unix()));
+        let result = f(&Tx::new(&conn, self.account, &self.objects, self.clock.unix()));
         if conn.end_read() {
             self.backend.put_back(self.account, conn);
         }

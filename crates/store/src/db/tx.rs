@@ -4,16 +4,15 @@
 //! `RETURNING`, `CASE`; no engine functions). Domain code adds methods to it in the other rooms of this crate; nothing
 //! outside the crate sees SQL.
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+use std::cell::Cell;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 
 use sterna_core::{AccountId, ModSeq};
 
 use super::conn::Conn;
 use super::row::Row;
 use super::val::{Val, vals};
+use crate::blob::Objects;
 use crate::error::{Error, Result};
 
 /// A running transaction of one account (or of the directory, whose account number is 0).
@@ -23,17 +22,15 @@ use crate::error::{Error, Result};
 pub struct Tx<'c> {
     conn: &'c Conn,
     pub(crate) account: AccountId,
-    /// Where this database and its large blobs live.
-    pub(crate) home: &'c std::path::Path,
+    /// The account's large bodies.
+    pub(crate) objects: &'c Objects,
     pub(crate) now: i64,
     modseq: Cell<Option<ModSeq>>,
-    /// Directories with new names in them: fsynced before the commit.
-    pub(crate) dirty_dirs: RefCell<BTreeSet<PathBuf>>,
 }
 
 impl<'c> Tx<'c> {
-    pub(super) fn new(conn: &'c Conn, account: AccountId, home: &'c std::path::Path, now: i64) -> Self {
-        Tx { conn, account, home, now, modseq: Cell::new(None), dirty_dirs: RefCell::default() }
+    pub(super) fn new(conn: &'c Conn, account: AccountId, objects: &'c Objects, now: i64) -> Self {
+        Tx { conn, account, objects, now, modseq: Cell::new(None) }
     }
 
     /// The account whose data this transaction sees.

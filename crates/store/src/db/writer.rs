@@ -1,8 +1,7 @@
 //! The writer of one database: takes what waits, runs it as one transaction, answers after the fsync.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
 use tokio::sync::oneshot;
@@ -99,11 +98,10 @@ impl Database {
             Err(e) => return refuse(group, &e),
         };
         let mut answers = Vec::with_capacity(group.len());
-        let mut dirs = BTreeSet::new();
         let mut broken = None;
         let mut remaining = group.into_iter();
         for Job(run) in remaining.by_ref() {
-            match self.run_one(&conn, run, &mut dirs) {
+            match self.run_one(&conn, run) {
                 Ok(answer) => answers.push(answer),
                 // The engine has given up the whole transaction (disk full, I/O error): nothing of the group is kept.
                 Err((answer, e)) => {
@@ -115,8 +113,7 @@ impl Database {
         }
         let committed = match &broken {
             Some(e) => Err(e.clone()),
-            // Names before rows: a blob file's directory entry is durable before the rows that refer to it.
-            None => dirs.iter().try_for_each(|dir| crate::blob::sync_dir(dir)).and_then(|()| conn.commit(self.account)),
+            None => conn.commit(self.account),
         };
         match &committed {
             Ok(modseq) => {
@@ -137,20 +134,14 @@ impl Database {
     }
 
     /// One closure under its savepoint. `Err` only if the engine ended the surrounding transaction.
-    fn run_one(
-        &self,
-        conn: &Conn,
-        run: Run,
-        dirs: &mut BTreeSet<PathBuf>,
-    ) -> Result<(Answer, Result<()>), (Answer, Error)> {
-        let tx = Tx::new(conn, self.account, &self.home, self.clock.unix());
+    fn run_one(&self, conn: &Conn, run: Run) -> Result<(Answer, Result<()>), (Answer, Error)> {
+        let tx = Tx::new(conn, self.account, &self.objects, self.clock.unix());
         let begun = conn.savepoint();
         let (outcome, answer) = run(Ok(&tx));
         let ended = begun.and_then(|()| match outcome {
             Ok(()) => conn.release(),
             Err(_) => conn.undo(),
         });
-        dirs.append(&mut tx.dirty_dirs.borrow_mut());
         match (ended, conn.in_transaction()) {
             (Ok(()), true) => Ok((answer, outcome)),
             (Err(e), _) => Err((answer, outcome.err().unwrap_or(e))),

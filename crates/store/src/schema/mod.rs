@@ -3,7 +3,8 @@
 use crate::db::Schema;
 
 /// An account's database.
-pub(crate) static ACCOUNT: Schema = Schema { file_name: "account.db", steps: &[include_str!("account_1.sql")] };
+pub(crate) static ACCOUNT: Schema =
+    Schema { file_name: "account.db", steps: &[include_str!("account_1.sql"), include_str!("account_2.sql")] };
 
 /// Both, and all accounts, in one PostgreSQL database.
 pub(crate) static POSTGRES: &[&str] = &[include_str!("postgres_1.sql")];
