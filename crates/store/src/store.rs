@@ -9,7 +9,7 @@ use sterna_core::{AccountId, Address, Clock};
 use crate::account::{Account, IndexCache};
 use crate::config::StoreConfig;
 use crate::db::{Backend, Database, Registry, blocking};
-use crate::directory::{AccountRecord, AccountStatus, MoveRecord, PasswordCache, hash_password};
+use crate::directory::{AccountRecord, AccountStatus, JobKind, MoveRecord, PasswordCache, hash_password};
 use crate::error::{Error, Result};
 use crate::secret::SecretKey;
 use crate::{blob, schema};
@@ -103,6 +103,10 @@ impl Store {
              node that serves the store",
             self.data().join("secret.key").display()
         )))
+    }
+
+    pub(crate) fn directory(&self) -> &Arc<Database> {
+        &self.0.directory
     }
 
     /// The data directory.
@@ -291,9 +295,15 @@ impl Store {
         self.0.directory.read(|tx| tx.moves()).await
     }
 
-    /// Forgets a move; what it brought stays.
+    /// Forgets a move and its job; what it brought stays.
     pub async fn remove_move(&self, account: AccountId) -> Result<()> {
-        self.0.directory.write(move |tx| tx.remove_move(account)).await
+        self.0
+            .directory
+            .write(move |tx| {
+                tx.remove_job(account, JobKind::Move)?;
+                tx.remove_move(account)
+            })
+            .await
     }
 
     /// Encrypts a secret under the store's key.
@@ -309,6 +319,12 @@ impl Store {
     /// Makes good what a crash left undone in any account: data that was never made. Called once, after opening and before
     /// serving. Bodies whose transaction never committed are the collector's.
     pub async fn recover(&self) -> Result<()> {
+        if self.shared() {
+            for (id, quota) in self.0.directory.read(|tx| tx.accounts_without_data()).await? {
+                self.create_home(id, quota).await?;
+            }
+            return Ok(());
+        }
         for record in self.accounts(None).await? {
             let home = self.home(record.id);
             if !home.join(schema::ACCOUNT.file_name).exists() {

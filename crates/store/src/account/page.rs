@@ -60,7 +60,11 @@ fn from_row<'r>(r: &Row<'r>) -> Result<MessageRow<'r>> {
 }
 
 const COLUMNS: &str = "m.uid, m.email_id, m.flags, m.modseq, m.created_modseq, m.saved_at, m.uidl";
-const RANGE: &str = "m.account_id = ?1 AND m.mailbox_id = ?2 AND m.uid BETWEEN ?3 AND ?4 ORDER BY m.uid";
+const RANGE: &str =
+    "m.account_id = ?1 AND m.mailbox_id = ?2 AND m.uid BETWEEN ?3 AND ?4 ORDER BY m.uid LIMIT ?5";
+
+/// Rows in the first page; each further one has twice as many. A caller that breaks early has not read much in vain.
+const FIRST_PAGE: usize = 64;
 
 impl Tx<'_> {
     /// The messages of a range, without their immutable part, until `f` breaks.
@@ -71,7 +75,7 @@ impl Tx<'_> {
         mut f: impl FnMut(MessageRow<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<ControlFlow<()>> {
         let sql = ["SELECT ", COLUMNS, " FROM message m WHERE ", RANGE].concat();
-        self.each_until(&sql, vals![self.account, mailbox, range.first, range.last], |r| f(from_row(r)?))
+        self.pages(&sql, mailbox, range, 8192, |_, message| f(message))
     }
 
     /// The messages of a range with their immutable part, until `f` breaks. `f` may read bodies by [`Tx::blob`].
@@ -90,8 +94,32 @@ impl Tx<'_> {
             RANGE,
         ]
         .concat();
-        self.each_until(&sql, vals![self.account, mailbox, range.first, range.last], |r| {
-            f(from_row(r)?, email::from_row(r, 7)?)
-        })
+        self.pages(&sql, mailbox, range, 512, |row, message| f(message, email::from_row(row, 7)?))
+    }
+
+    /// Runs a query over [`RANGE`] page by page, each behind the last UID of the one before.
+    fn pages(
+        &self,
+        sql: &str,
+        mailbox: MailboxId,
+        range: UidRange,
+        largest: usize,
+        mut f: impl FnMut(&Row<'_>, MessageRow<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<ControlFlow<()>> {
+        let (mut first, mut page) = (range.first, FIRST_PAGE);
+        loop {
+            let (mut rows, mut last) = (0, None);
+            let flow = self.each_until(sql, vals![self.account, mailbox, first, range.last, page], |r| {
+                let message = from_row(r)?;
+                (rows, last) = (rows + 1, Some(message.uid));
+                f(r, message)
+            })?;
+            let next = last.filter(|last| rows == page && *last < range.last).and_then(|u| Uid::new(u.get() + 1));
+            match next {
+                Some(next) if flow.is_continue() => first = next,
+                _ => return Ok(flow),
+            }
+            page = (page * 2).min(largest);
+        }
     }
 }

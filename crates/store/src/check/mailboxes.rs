@@ -40,8 +40,8 @@ impl Tx<'_> {
                 }
             }
             let counted = self.one(
-                "SELECT COUNT(*), COALESCE(SUM(CASE WHEN m.flags & 1 = 0 THEN 1 ELSE 0 END), 0), \
-                 COALESCE(SUM(CASE WHEN m.flags & 8 <> 0 THEN 1 ELSE 0 END), 0), COALESCE(SUM(e.size), 0) \
+                "SELECT COUNT(*), CAST(COALESCE(SUM(CASE WHEN m.flags & 1 = 0 THEN 1 ELSE 0 END), 0) AS BIGINT), \
+                 CAST(COALESCE(SUM(CASE WHEN m.flags & 8 <> 0 THEN 1 ELSE 0 END), 0) AS BIGINT), CAST(COALESCE(SUM(e.size), 0) AS BIGINT) \
                  FROM message m LEFT JOIN email e ON e.account_id = m.account_id AND e.id = m.email_id \
                  WHERE m.account_id = ?1 AND m.mailbox_id = ?2",
                 vals![self.account, mailbox.id],

@@ -19,4 +19,14 @@ impl Tx<'_> {
         let sql = "SELECT 1 FROM account_state WHERE account_id = ?1";
         Ok(self.one(sql, vals![id], |_| Ok(()))?.is_some())
     }
+
+    /// Accounts that the directory has and whose own rows a crash kept from being made, with their quota.
+    pub(crate) fn accounts_without_data(&self) -> Result<Vec<(AccountId, Option<u64>)>> {
+        self.query(
+            "SELECT a.id, a.quota_bytes FROM account a LEFT JOIN account_state s ON s.account_id = a.id \
+             WHERE s.account_id IS NULL",
+            &[],
+            |r| Ok((AccountId(r.u64(0)?), r.opt_int(1)?.map(|q| q as u64))),
+        )
+    }
 }

@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use sterna_core::{Address, DateTime, Flag, Flags, Keyword, MailboxId, ManualClock, SystemFlags, Uid};
-use sterna_store::{Account, BlobWriter, NewEmail, Store, UidRange};
+use sterna_store::{
+    Account, BlobKind, BlobWriter, Engine, NewEmail, PostgresConfig, S3Config, Store, StoreConfig, UidRange,
+};
 
 pub struct Fixture {
     pub dir: tempfile::TempDir,
@@ -16,7 +18,28 @@ pub struct Fixture {
 }
 
 pub async fn open(dir: &std::path::Path) -> Store {
-    Store::open(dir, Arc::new(ManualClock::at(1_800_000_000))).await.unwrap()
+    Store::open_with(config(dir), Arc::new(ManualClock::at(1_800_000_000))).await.unwrap()
+}
+
+/// The store of a directory: embedded in it, or at a place of its own in PostgreSQL and S3 that a file there names.
+pub fn config(dir: &std::path::Path) -> StoreConfig {
+    let mut config = StoreConfig::embedded(dir);
+    if sterna_tests::backend::shared() {
+        let named = dir.join("place");
+        if !named.exists() {
+            let s3 = sterna_tests::backend::fresh_s3();
+            let place = [sterna_tests::backend::fresh_database(), s3.endpoint, s3.bucket, s3.prefix];
+            std::fs::write(&named, [place.as_slice(), &[s3.access_key, s3.secret_key]].concat().join("\n")).unwrap();
+        }
+        let text = std::fs::read_to_string(&named).unwrap();
+        let [url, endpoint, bucket, prefix, access_key, secret_key] = text.lines().collect::<Vec<_>>()[..] else {
+            panic!("{text}")
+        };
+        config.engine = Engine::Postgres(PostgresConfig::new(url));
+        let s3 = S3Config::new(endpoint, bucket, access_key, secret_key);
+        config.blobs = BlobKind::S3(S3Config { prefix: prefix.to_owned(), ..s3 });
+    }
+    config
 }
 
 impl Fixture {
