@@ -2,7 +2,7 @@
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test lint peers bench fuzz
+.PHONY: demo test test-shared lint peers bench fuzz
 
 # The tour on loopback: an old platform, a new one, a mailbox moving from one to the other.
 demo:
@@ -18,11 +18,21 @@ test: peers lint
 		cargo test --workspace; \
 	fi
 
+# The same suites on PostgreSQL and S3, which live as long as the run.
+test-shared: peers
+	cargo build -p sterna -p sterna-tests --bins
+	@if cargo nextest --version >/dev/null 2>&1; then \
+		STERNA_TEST_STORE=shared $(TARGET)/debug/with-peers cargo nextest run --workspace; \
+	else \
+		echo "note: cargo-nextest is not installed; running cargo test, which neither bounds nor isolates the tests"; \
+		STERNA_TEST_STORE=shared $(TARGET)/debug/with-peers cargo test --workspace; \
+	fi
+
 lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
-# The Debian packages of the programs that the tests run against.
+# The programs that the tests run against: Debian packages, and an S3 server that is built.
 peers:
 	scripts/peers
 

@@ -9,7 +9,10 @@
     reason = "a support call that cannot do its work is a failed test; there is nobody else to hand the error to"
 )]
 
+pub mod backend;
 mod dovecot;
+mod janitor;
+mod leftovers;
 mod maildir;
 pub mod malformed;
 mod mbsync;
@@ -17,8 +20,10 @@ mod memory;
 mod offlineimap;
 pub mod peer;
 mod ports;
+mod postgres;
 mod process;
 mod python;
+mod s3;
 mod snapshot;
 mod sterna;
 mod tap;
@@ -30,9 +35,11 @@ pub use mbsync::{Mbsync, MbsyncOptions, MbsyncReport};
 pub use memory::{Memory, tree_memory};
 pub use offlineimap::{OfflineImap, OfflineImapReport};
 pub use ports::Port;
+pub use postgres::{PostgresOptions, PostgresServer, psql};
 pub use process::{Outcome, Process, run};
 pub use python::{imaplib, python};
+pub use s3::{S3Place, S3Server};
 pub use snapshot::{Folder, Ignore, Mailboxes, Message, snapshot};
 pub use sterna::{SternaConfig, SternaServer, sterna_binary};
-pub use tap::Tap;
+pub use tap::{Fault, Tap};
 pub use wire::ImapWire;

@@ -16,17 +16,8 @@ pub struct Memory {
 
 /// The memory of `pid` and all its descendants now. Processes that end meanwhile count nothing.
 pub fn tree_memory(pid: u32) -> Memory {
-    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
-    for entry in fs::read_dir("/proc").expect("read /proc").flatten() {
-        let Some(child) = entry.file_name().to_str().and_then(|n| n.parse().ok()) else { continue };
-        if let Some(parent) = parent(child) {
-            children.entry(parent).or_default().push(child);
-        }
-    }
     let mut total = Memory::default();
-    let mut pending = vec![pid];
-    while let Some(pid) = pending.pop() {
-        pending.extend(children.remove(&pid).unwrap_or_default());
+    for pid in tree(pid) {
         let Ok(text) = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) else { continue };
         let field = |name: &str| -> u64 {
             let line = text.lines().find_map(|l| l.strip_prefix(name)).unwrap_or_default();
@@ -37,6 +28,25 @@ pub fn tree_memory(pid: u32) -> Memory {
         total.processes += 1;
     }
     total
+}
+
+/// `pid` and all its descendants now, parents before their children.
+pub(crate) fn tree(pid: u32) -> Vec<u32> {
+    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+    for entry in fs::read_dir("/proc").expect("read /proc").flatten() {
+        let Some(child) = entry.file_name().to_str().and_then(|n| n.parse().ok()) else { continue };
+        if let Some(parent) = parent(child) {
+            children.entry(parent).or_default().push(child);
+        }
+    }
+    let mut found = vec![pid];
+    let mut next = 0;
+    while let Some(pid) = found.get(next) {
+        let more = children.remove(pid).unwrap_or_default();
+        found.extend(more);
+        next += 1;
+    }
+    found
 }
 
 fn parent(pid: u32) -> Option<u32> {

@@ -157,6 +157,11 @@ impl Process {
         self.signal(Signal::INT);
     }
 
+    /// `SIGQUIT` to the child alone.
+    pub fn quit(&mut self) {
+        self.signal(Signal::QUIT);
+    }
+
     /// `SIGHUP` to the child alone.
     pub fn hang_up(&mut self) {
         self.signal(Signal::HUP);
@@ -215,14 +220,14 @@ fn guarded(command: &Command) -> Command {
     guarded
 }
 
+/// Whether a process lives. A zombie that nobody has collected yet is gone for our purposes.
+pub(crate) fn exists(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|s| !s.contains(") Z "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn exists(pid: u32) -> bool {
-        // A zombie that init has not collected yet is gone for our purposes.
-        std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|s| !s.contains(") Z "))
-    }
 
     #[test]
     fn a_dropped_process_takes_its_children_along() {

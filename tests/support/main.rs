@@ -1,6 +1,11 @@
 //! Proves the support library against real peers: what a suite believes about Dovecot and the clients is true.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests fail like tests")]
 
 mod clients;
 mod dovecot;
+mod faults;
 mod odd_mail;
+mod postgres;
+mod s3;
 mod sample;
+mod with_peers;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
 use crate::memory::{Memory, tree_memory};
-use crate::peer;
+use crate::peer::{self, open_to_all};
 use crate::ports::Port;
 use crate::process::{Outcome, Process, run};
 use crate::wire::ImapWire;
@@ -237,10 +237,4 @@ impl Dovecot {
         let outcome = run(Command::new(dovecot).arg("--version"), b"", START).success();
         outcome.stdout.split_whitespace().next().unwrap_or_default().to_owned()
     }
-}
-
-/// Temporary directories are made for their owner only; the server's other users must pass.
-fn open_to_all(directory: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
