@@ -11,9 +11,14 @@ use crate::config::Engine;
 use crate::error::Result;
 use crate::schema;
 
+/// The right to use a connection, until it is dropped.
+pub(crate) struct Place {
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
 pub(crate) enum Backend {
     Sqlite(sqlite::Files),
-    Postgres(postgres::Pool),
+    Postgres(Box<postgres::Pool>),
 }
 
 impl Backend {
@@ -26,7 +31,7 @@ impl Backend {
                 let conn = postgres::Conn::open(&pool.connector)?;
                 postgres::up(&conn, schema::POSTGRES)?;
                 pool.put_back(Conn::Postgres(Box::new(conn)));
-                Ok(Backend::Postgres(pool))
+                Ok(Backend::Postgres(Box::new(pool)))
             }
         }
     }
@@ -37,10 +42,18 @@ impl Backend {
     }
 
     /// The right to use a connection, where they are few.
-    pub async fn place(&self) -> Result<Option<OwnedSemaphorePermit>> {
+    pub async fn place(&self) -> Result<Place> {
         match self {
-            Backend::Sqlite(_) => Ok(None),
-            Backend::Postgres(pool) => pool.place().await.map(Some),
+            Backend::Sqlite(_) => Ok(Place { _permit: None }),
+            Backend::Postgres(pool) => pool.place().await.map(|permit| Place { _permit: Some(permit) }),
+        }
+    }
+
+    /// The same, if nobody has to wait for it.
+    pub fn try_place(&self) -> Option<Place> {
+        match self {
+            Backend::Sqlite(_) => Some(Place { _permit: None }),
+            Backend::Postgres(pool) => pool.try_place().map(|permit| Place { _permit: Some(permit) }),
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 
 use tokio::sync::oneshot;
 
+use super::backend::Place;
 use super::conn::Conn;
 use super::{Database, Tx};
 use crate::error::{Error, Result};
@@ -50,21 +51,14 @@ where
 impl Database {
     /// Starts the writer, which works until nothing waits. At most one is at work for each database of this process.
     pub(super) fn start_writer(self: &Arc<Self>) {
-        let db = self.clone();
-        if !self.backend.is_shared() {
-            tokio::task::spawn_blocking(move || db.run_writer());
+        if let Some(place) = self.backend.try_place() {
+            self.clone().spawn_writer(place);
             return;
         }
+        let db = self.clone();
         tokio::spawn(async move {
             match db.backend.place().await {
-                Ok(place) => {
-                    // Nobody waits for the writer itself; the jobs have their own answers.
-                    let _ = tokio::task::spawn_blocking(move || {
-                        let _place = place;
-                        db.run_writer();
-                    })
-                    .await;
-                }
+                Ok(place) => db.spawn_writer(place),
                 Err(e) => {
                     let waiting = {
                         let mut queue = db.queue.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,6 +68,13 @@ impl Database {
                     refuse(waiting, &e);
                 }
             }
+        });
+    }
+
+    fn spawn_writer(self: Arc<Self>, place: Place) {
+        tokio::task::spawn_blocking(move || {
+            let _place = place;
+            self.run_writer();
         });
     }
 

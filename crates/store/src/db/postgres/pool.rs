@@ -41,6 +41,11 @@ impl Pool {
         }
     }
 
+    /// The same, if one is free.
+    pub fn try_place(&self) -> Option<OwnedSemaphorePermit> {
+        self.places.clone().try_acquire_owned().ok()
+    }
+
     /// A connection in which `begin` succeeded. Those that died while they were idle are passed over. The caller has
     /// a place.
     pub fn begun(&self, begin: impl Fn(&Either) -> Result<()>) -> Result<Either> {
