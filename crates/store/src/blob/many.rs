@@ -43,10 +43,7 @@ impl Tx<'_> {
                 [(*id).into(), self.account.into(), hash.into(), blob.size.into(), blob.stored.into()]
             })
             .collect();
-        self.execute_many(
-            "INSERT INTO blob (id, account_id, hash, size, stored) VALUES (?1, ?2, ?3, ?4, ?5)",
-            &rows,
-        )?;
+        self.execute_many("INSERT INTO blob (id, account_id, hash, size, stored) VALUES (?1, ?2, ?3, ?4, ?5)", &rows)?;
         let mut chunks: Vec<[Val<'_>; 3]> = Vec::new();
         for (id, blob) in blobs {
             if let Frames::Inline(frames) = &blob.frames {

@@ -43,10 +43,8 @@ impl Tx<'_> {
             vals![id, self.account, hash, blob.size, blob.stored, object],
         )?;
         if let Frames::Inline(frames) = &blob.frames {
-            let rows: Vec<[Val<'_>; 3]> = (0..)
-                .zip(frames)
-                .map(|(n, data)| [chunk_id(id, n).into(), self.account.into(), data.into()])
-                .collect();
+            let rows: Vec<[Val<'_>; 3]> =
+                (0..).zip(frames).map(|(n, data)| [chunk_id(id, n).into(), self.account.into(), data.into()]).collect();
             self.execute_many("INSERT INTO blob_chunk (id, account_id, data) VALUES (?1, ?2, ?3)", &rows)?;
         }
         Ok(id)
