@@ -36,7 +36,7 @@ pub enum Error {
     /// No move of the account is known.
     #[error("no move of account {0} is planned; start one first")]
     NoMove(AccountId),
-    /// The account's move runs in this process already.
+    /// The account's move runs already, in this process or on another node.
     #[error("the move of account {0} is running already")]
     Running(AccountId),
     /// Stopped by its [`crate::Cancel`]; the next run goes on where this one stopped.
@@ -68,6 +68,16 @@ impl Error {
             Error::Store(sterna_store::Error::Unavailable(_)) => Retry::Now,
             _ => Retry::Never,
         }
+    }
+
+    /// Our own store cannot be reached or is full. Such an error says nothing about the move, and is waited out.
+    pub(crate) fn is_of_our_store(&self) -> bool {
+        matches!(self, Error::Store(_)) && self.retry() != Retry::Never
+    }
+
+    /// Another node has taken the move over, or it was planned anew.
+    pub(crate) fn is_lost_lease(&self) -> bool {
+        matches!(self, Error::Store(sterna_store::Error::LeaseLost))
     }
 
     pub(crate) fn file(what: &'static str, path: &std::path::Path, reason: std::io::Error) -> Error {

@@ -1,6 +1,7 @@
 //! The move of a mailbox: an IMAP source is copied into an account with every identity kept, then followed.
 //!
 //! [`Mover::start`] plans a move, [`Mover::run`] drives it: seeding first, then passes that carry over what changed.
+//! A server lets [`Mover::serve`] run all moves that no other node runs; each run holds its move by a lease.
 //! Everything it does is repeatable: a batch of messages and the folder's cursor commit together, so that a crash
 //! neither loses nor repeats a message. [`Mover::receipt`] compares both sides message by message and signs the result.
 //! [`files`] imports and exports Maildir and mbox by the same road. Data goes one way: source → mover → store.
@@ -23,14 +24,19 @@ mod delta;
 mod error;
 pub mod files;
 mod folders;
+mod heartbeat;
 mod mover;
 mod pass;
+mod patience;
 mod progress;
 mod receipt;
 mod record;
 mod run;
+mod serve;
 mod session;
 mod source;
+#[cfg(test)]
+mod tests;
 mod transfer;
 
 pub use cancel::Cancel;

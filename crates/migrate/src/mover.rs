@@ -1,19 +1,23 @@
 //! The mover: plans, drives, follows and reports the moves of a store's accounts.
 //!
-//! Called by the command line and by the server's background jobs. One value serves all accounts of a store; at most
-//! one run per account at a time. It never deletes anything at a source: mailboxes are opened read-only.
+//! Called by the command line and by the server's background jobs. One value serves all accounts of a store; several
+//! nodes may have one each, and at most one run of an account goes on at a time: it holds the lease of the account's
+//! job. It never deletes anything at a source: mailboxes are opened read-only.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use sterna_core::AccountId;
-use sterna_store::{MoveRecord, Store};
-use tokio::sync::watch;
+use sterna_store::{Account, JobKind, Lease, MoveRecord, Store};
+use tokio::sync::{Notify, watch};
 
 use crate::cancel::Cancel;
 use crate::cursor::Cursor;
 use crate::error::{Error, Result};
 use crate::folders::apply::is_folder;
+use crate::heartbeat;
+use crate::patience;
 use crate::progress::{Progress, Reporter};
 use crate::receipt::{self, Receipt, ReceiptOptions};
 use crate::record::{MoveOptions, Record, State};
@@ -22,11 +26,28 @@ use crate::session::Login;
 use crate::source::{Secret, SourceSpec};
 use crate::transfer::Context;
 
+/// How long a run may be silent before another node takes it over.
+const TERM: Duration = Duration::from_secs(15);
+
 /// Moves mailboxes into the accounts of a store. Cheap to clone.
 #[derive(Clone)]
 pub struct Mover {
-    store: Store,
-    running: Arc<Mutex<HashSet<AccountId>>>,
+    pub(crate) store: Store,
+    pub(crate) term: Duration,
+    /// Tells [`Mover::serve`] that there is work.
+    pub(crate) wake: Arc<Notify>,
+    running: Arc<Mutex<HashMap<AccountId, Running>>>,
+    #[cfg(test)]
+    pub(crate) faults: crate::tests::Faults,
+}
+
+/// A run of this process.
+#[derive(Clone)]
+struct Running {
+    cancel: Cancel,
+    progress: watch::Receiver<Progress>,
+    /// Closed when nothing of the run is left.
+    alive: watch::Receiver<()>,
 }
 
 /// Where one move stands.
@@ -39,6 +60,8 @@ pub struct Status {
     pub record: Record,
     /// It runs in this process.
     pub running: bool,
+    /// Host and process that run it, if one does.
+    pub holder: Option<String>,
     /// Folders known.
     pub folders: u64,
     /// Folders that were equal to the source when they were last looked at.
@@ -54,10 +77,23 @@ pub struct Status {
 impl Mover {
     /// For the accounts of `store`.
     pub fn new(store: Store) -> Mover {
-        Mover { store, running: Arc::default() }
+        Mover::with_term(store, TERM)
+    }
+
+    /// The same with another time after which a silent run is taken over; it makes itself heard at a third of it.
+    pub fn with_term(store: Store, term: Duration) -> Mover {
+        Mover {
+            store,
+            term,
+            wake: Arc::default(),
+            running: Arc::default(),
+            #[cfg(test)]
+            faults: Default::default(),
+        }
     }
 
     /// Plans the move of an account, or gives a planned one another source, secret or options. Nothing is contacted.
+    /// A run of it on another node is stopped; whoever looks for work first does it ([`Mover::serve`], [`Mover::run`]).
     ///
     /// What earlier runs brought stays and is not copied again, as long as the source is the same mailbox.
     pub async fn start(
@@ -67,17 +103,45 @@ impl Mover {
         secret: Secret,
         options: MoveOptions,
     ) -> Result<()> {
+        let lease = self.plan(account, source, secret, options).await?;
+        self.store.release(&lease).await?;
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// The same for who wants to run it himself: nobody else takes it meanwhile ([`Mover::run_leased`]).
+    pub async fn plan(
+        &self,
+        account: AccountId,
+        source: SourceSpec,
+        secret: Secret,
+        options: MoveOptions,
+    ) -> Result<Lease> {
         // The account must exist before a record speaks of it.
         self.store.account(account).await?;
-        let _running = self.claim(account)?;
+        if self.is_running(account) {
+            return Err(Error::Running(account));
+        }
         let now = self.store.clock().unix();
         let sealed = self.store.seal(&secret.to_bytes()?)?;
-        let record = match self.load(account).await {
-            Ok((old, _)) if old.source == source => Record { options, failure: None, ..old },
-            Ok(_) | Err(Error::NoMove(_)) => Record::planned(source, options, now),
-            Err(e) => return Err(e),
+        // First of all: an earlier run must not write its record over the new one.
+        let lease = self.store.seize(account, JobKind::Move, self.term).await?;
+        let planned = async {
+            let record = match self.load(account).await {
+                Ok((old, _)) if old.source == source => Record { options, failure: None, ..old },
+                Ok(_) | Err(Error::NoMove(_)) => Record::planned(source, options, now),
+                Err(e) => return Err(e),
+            };
+            Ok(self.store.put_move_under(&lease, record.stored(account, Some(sealed), now)?).await?)
         };
-        Ok(self.store.put_move(record.stored(account, Some(sealed), now)?).await?)
+        match planned.await {
+            Ok(()) => Ok(lease),
+            Err(error) => {
+                // What was planned before goes on; a job without a record ends by itself.
+                let _ = self.store.release(&lease).await;
+                Err(error)
+            }
+        }
     }
 
     /// Drives a move: until every folder was copied and caught up once, or, with [`MoveOptions::follow`], until it is
@@ -85,15 +149,73 @@ impl Mover {
     ///
     /// Errors that may pass are waited out with growing pauses (and as long as a throttling source asks for), and
     /// written into the record while they last. Errors that somebody must see to, and [`Error::Cancelled`], end it.
+    /// Fails with [`Error::Running`] while it runs here or on another node.
     pub async fn run(&self, account: AccountId, cancel: &Cancel, progress: watch::Sender<Progress>) -> Result<State> {
-        let _running = self.claim(account)?;
-        let (record, stored) = self.load(account).await?;
-        let login = self.login(&record, &stored)?;
+        if self.is_running(account) {
+            return Err(Error::Running(account));
+        }
+        self.load(account).await?;
+        self.store.add_job(account, JobKind::Move).await?;
+        let lease = self.store.claim_one(account, JobKind::Move, self.term).await?;
+        self.run_leased(&lease.ok_or(Error::Running(account))?, cancel, progress).await
+    }
+
+    /// The same under a lease that the caller took. It is kept alive while the run lasts, and ends with it: a move that
+    /// is through, or that somebody must see to, is a job no more; a cancelled one waits for the next to take it.
+    ///
+    /// A run that has lost its lease, because another node took the move over or it was planned anew, writes nothing any
+    /// more and ends with [`sterna_store::Error::LeaseLost`].
+    pub async fn run_leased(&self, lease: &Lease, cancel: &Cancel, progress: watch::Sender<Progress>) -> Result<State> {
+        let _registered = match self.register(lease.account, cancel, progress.subscribe()) {
+            Ok(registered) => registered,
+            Err(error) => {
+                self.store.release(lease).await?;
+                return Err(error);
+            }
+        };
+        let ended = tokio::select! {
+            biased;
+            lost = heartbeat::keep(&self.store, lease, self.term) => Err(lost.into()),
+            ended = self.drive(lease, cancel, progress) => ended,
+        };
+        let settled = match &ended {
+            Err(Error::Store(sterna_store::Error::LeaseLost)) => Ok(()),
+            Err(Error::Cancelled) => self.store.release(lease).await,
+            _ => self.store.finish(lease).await,
+        };
+        if let Err(error) = settled {
+            // Its term runs out, and then another run finds that nothing is left to do.
+            tracing::warn!(account = %lease.account, %error, "a move's lease could not be given back");
+        }
+        ended
+    }
+
+    async fn drive(&self, lease: &Lease, cancel: &Cancel, progress: watch::Sender<Progress>) -> Result<State> {
         let reporter = Arc::new(Reporter::new(progress));
-        let handle = self.store.account(account).await?;
-        let context = Arc::new(Context::new(handle, reporter));
-        let run = Run { store: &self.store, account, context, login, record, secret: stored.secret };
+        let (record, stored) = cancel.or(patience::patiently(|| self.load(lease.account))).await?;
+        let login = self.login(&record, &stored)?;
+        let handle = cancel.or(patience::patiently(|| self.account(lease.account))).await?;
+        let context = Context::new(handle.under(lease), reporter);
+        #[cfg(test)]
+        let context = context.with_faults(&self.faults);
+        let context = Arc::new(context);
+        let run = Run { store: &self.store, lease, context, login, record, secret: stored.secret, unsaved: false };
         run.drive(cancel).await
+    }
+
+    /// How far the run of an account is, if it runs in this process.
+    pub fn progress(&self, account: AccountId) -> Option<watch::Receiver<Progress>> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.get(&account).map(|run| run.progress.clone())
+    }
+
+    /// Stops the run of an account in this process, if there is one, and waits until it has ended.
+    pub async fn stop(&self, account: AccountId) {
+        let run = self.running.lock().unwrap_or_else(PoisonError::into_inner).get(&account).cloned();
+        if let Some(mut run) = run {
+            run.cancel.cancel();
+            while run.alive.changed().await.is_ok() {}
+        }
     }
 
     /// Where a move stands; `None` if none is known.
@@ -105,10 +227,11 @@ impl Mover {
         let handle = self.store.account(account).await?;
         let (folders, exceptions) =
             handle.read(|tx| Ok((tx.move_folders()?, tx.move_exceptions()?.len() as u64))).await?;
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).contains(&account);
+        let running = self.is_running(account);
+        let holder = self.store.job(account, JobKind::Move).await?.and_then(|job| job.holder);
         let (refused, missing) = (Vec::new(), 0);
         let mut status =
-            Status { account, record, running, folders: 0, folders_equal: 0, refused, missing, exceptions };
+            Status { account, record, running, holder, folders: 0, folders_equal: 0, refused, missing, exceptions };
         for folder in folders.iter().filter(|f| is_folder(&f.source)) {
             let cursor = Cursor::read(&folder.cursor)?;
             status.folders += 1;
@@ -135,10 +258,16 @@ impl Mover {
     }
 
     /// Forgets a move and its secret. What it brought stays, and so do the cursors: the same move, planned again, copies
-    /// nothing twice.
+    /// nothing twice. A run of it on another node ends.
     pub async fn cancel(&self, account: AccountId) -> Result<()> {
-        let _running = self.claim(account)?;
+        if self.is_running(account) {
+            return Err(Error::Running(account));
+        }
         Ok(self.store.remove_move(account).await?)
+    }
+
+    async fn account(&self, account: AccountId) -> Result<Account> {
+        Ok(self.store.account(account).await?)
     }
 
     async fn load(&self, account: AccountId) -> Result<(Record, MoveRecord)> {
@@ -154,23 +283,35 @@ impl Mover {
         Ok(Login::new(&record.source, Secret::from_bytes(&self.store.unseal(sealed)?)?))
     }
 
-    /// At most one run of an account at a time.
-    fn claim(&self, account: AccountId) -> Result<Claim> {
+    fn is_running(&self, account: AccountId) -> bool {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&account)
+    }
+
+    fn register(
+        &self,
+        account: AccountId,
+        cancel: &Cancel,
+        progress: watch::Receiver<Progress>,
+    ) -> Result<Registered<'_>> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        match running.insert(account) {
-            true => Ok(Claim { running: self.running.clone(), account }),
-            false => Err(Error::Running(account)),
+        if running.contains_key(&account) {
+            return Err(Error::Running(account));
         }
+        let (end, alive) = watch::channel(());
+        running.insert(account, Running { cancel: cancel.clone(), progress, alive });
+        Ok(Registered { mover: self, account, _end: end })
     }
 }
 
-struct Claim {
-    running: Arc<Mutex<HashSet<AccountId>>>,
+/// A run in the list of this process's runs.
+struct Registered<'m> {
+    mover: &'m Mover,
     account: AccountId,
+    _end: watch::Sender<()>,
 }
 
-impl Drop for Claim {
+impl Drop for Registered<'_> {
     fn drop(&mut self) {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.account);
+        self.mover.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.account);
     }
 }

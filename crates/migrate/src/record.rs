@@ -137,6 +137,13 @@ impl Record {
         if self.failure.is_some() { "failed" } else { self.state.as_str() }
     }
 
+    /// Whether a run should take it up by itself: it is neither through nor waits for somebody.
+    pub(crate) fn goes_on(&self) -> bool {
+        let waits_for_somebody = self.failure.as_ref().is_some_and(|f| f.retry_at.is_none());
+        let arrived = self.state == State::Following && self.failure.is_none();
+        !waits_for_somebody && (self.options.follow || !arrived)
+    }
+
     pub(crate) fn read(stored: &MoveRecord) -> Result<Record> {
         let unreadable = |reason| Error::Unreadable { what: "the record of the move", reason };
         let record: Record = serde_json::from_str(&stored.record).map_err(|e| unreadable(e.to_string()))?;

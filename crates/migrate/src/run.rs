@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sterna_core::AccountId;
 use sterna_imap::client::{Backoff, Connection, ErrorKind};
 use sterna_imap::codec::mailbox::MailboxName;
-use sterna_store::Store;
+use sterna_store::{Lease, Store};
 
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::pass::Pass;
+use crate::patience;
 use crate::record::{Failure, Record, State};
 use crate::session::Login;
 use crate::transfer::Context;
@@ -20,18 +20,21 @@ const SETTLE: Duration = Duration::from_millis(20);
 
 pub(crate) struct Run<'s> {
     pub store: &'s Store,
-    pub account: AccountId,
+    /// Under which everything is written.
+    pub lease: &'s Lease,
     pub context: Arc<Context>,
     pub login: Login,
     pub record: Record,
     /// Sealed, as it is stored.
     pub secret: Option<Vec<u8>>,
+    /// The record says more than the stored one.
+    pub unsaved: bool,
 }
 
 impl Run<'_> {
     /// Runs until following is reached, or for ever.
     pub async fn drive(mut self, cancel: &Cancel) -> Result<State> {
-        let mut backoff = Backoff::default();
+        let (mut backoff, mut patience) = (Backoff::default(), patience::pauses());
         let mut connection = None;
         self.enter(self.record.state.max(State::Seeding)).await?;
         loop {
@@ -42,6 +45,7 @@ impl Run<'_> {
                 }
                 Ok(()) => {
                     backoff.reset();
+                    patience.reset();
                     match cancel.or(self.wait_for_news(&mut connection)).await {
                         Ok(()) => continue,
                         Err(error) => error,
@@ -49,28 +53,56 @@ impl Run<'_> {
                 }
                 Err(error) => error,
             };
+            // Whatever is tried next begins with what the store knows: whether a commit that failed is durable, too.
             connection = None;
             let carried = self.context.counters.take_into(&mut self.record.totals);
-            if let Error::Cancelled = error {
-                self.save().await?;
+            if error.is_lost_lease() {
                 return Err(error);
             }
-            tracing::warn!(account = %self.account, %error, "the move does not go on");
+            if let Error::Cancelled = error {
+                self.save_if_possible().await?;
+                return Err(error);
+            }
+            tracing::warn!(account = %self.lease.account, %error, "the move does not go on");
             if carried {
                 backoff.reset();
+                patience.reset();
             }
-            let wait = backoff.next(error.retry());
-            self.fail(&error, wait).await?;
-            let tired = !self.record.options.follow && backoff.failures() >= self.record.options.attempts;
-            let Some(wait) = wait.filter(|_| !tired) else { return Err(error) };
-            cancel
-                .or(async {
-                    tokio::time::sleep(wait).await;
-                    Ok(())
-                })
-                .await?;
+            if error.is_of_our_store() {
+                let wait = patience.next(error.retry());
+                self.fail(&error, wait).await?;
+                cancel.or(self.wait_for_store(wait.unwrap_or_default(), &mut patience)).await?;
+            } else {
+                let wait = backoff.next(error.retry());
+                self.fail(&error, wait).await?;
+                let tired = !self.record.options.follow && backoff.failures() >= self.record.options.attempts;
+                let Some(wait) = wait.filter(|_| !tired) else { return self.give_up(error, cancel).await };
+                cancel.or(pause(wait)).await?;
+            }
             self.enter(self.record.state).await?;
         }
+    }
+
+    /// Returns when the store can be read again: the source is not asked before.
+    async fn wait_for_store(&self, first: Duration, patience: &mut Backoff) -> Result<()> {
+        let mut wait = first;
+        loop {
+            pause(wait).await?;
+            match self.context.account.read(|tx| tx.account_state()).await.map_err(Error::from) {
+                Err(error) if error.is_of_our_store() => wait = patience.next(error.retry()).unwrap_or_default(),
+                ended => return ended.map(drop),
+            }
+        }
+    }
+
+    /// Ends the run with its failure in the record, once the store takes it.
+    async fn give_up(&mut self, error: Error, cancel: &Cancel) -> Result<State> {
+        let mut patience = patience::pauses();
+        while self.unsaved {
+            cancel.or(self.wait_for_store(Duration::ZERO, &mut patience)).await?;
+            self.save_if_possible().await?;
+        }
+        Err(error)
     }
 
     /// One pass; the first complete one is followed by another, for what changed meanwhile.
@@ -93,7 +125,7 @@ impl Run<'_> {
         let following_at = self.record.following_at.or(Some(now));
         self.record = Record { state, failure, following_at, last_pass_at: Some(now), ..self.record.clone() };
         // A quiet pass is not worth a write while following: the next one with news tells the time, too.
-        if first || carried || !self.record.options.follow {
+        if first || carried || self.unsaved || !self.record.options.follow {
             self.save().await?;
         }
         self.show(None);
@@ -142,7 +174,7 @@ impl Run<'_> {
         let changed = self.record.state != state || self.record.failure.is_some();
         (self.record.state, self.record.failure) = (state, None);
         if changed {
-            self.save().await?;
+            self.save_if_possible().await?;
         }
         self.show(None);
         Ok(())
@@ -154,16 +186,36 @@ impl Run<'_> {
         let retry_at = wait.map(|w| at.saturating_add(seconds(w)));
         self.record.failure = Some(Failure { reason: error.to_string(), at, retry_at });
         self.show(wait.map(|w| format!("{error} (again in {} s)", seconds(w))));
-        self.save().await
+        self.save_if_possible().await
     }
 
     async fn save(&mut self) -> Result<()> {
-        let stored = self.record.stored(self.account, self.secret.clone(), self.store.clock().unix())?;
-        Ok(self.store.put_move(stored).await?)
+        let now = self.store.clock().unix();
+        let stored = self.record.stored(self.lease.account, self.secret.clone(), now)?;
+        self.unsaved = true;
+        self.store.put_move_under(self.lease, stored).await?;
+        self.unsaved = false;
+        Ok(())
+    }
+
+    /// What the store cannot take now is written by the next change.
+    async fn save_if_possible(&mut self) -> Result<()> {
+        match self.save().await {
+            Err(error) if error.is_of_our_store() => {
+                tracing::warn!(account = %self.lease.account, %error, "the record of the move is not written yet");
+                Ok(())
+            }
+            saved => saved,
+        }
     }
 
     fn show(&self, waiting: Option<String>) {
         let state = self.record.state_name().to_owned();
         self.context.reporter.set(|p| (p.state, p.waiting) = (state, waiting));
     }
+}
+
+async fn pause(time: Duration) -> Result<()> {
+    tokio::time::sleep(time).await;
+    Ok(())
 }

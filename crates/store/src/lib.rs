@@ -35,6 +35,6 @@ pub use blob::{BlobWriter, Blobs, CHUNK, Collected, PreparedBlob};
 pub use check::{CheckReport, Finding, MAX_FINDINGS, StructureCheck};
 pub use config::{BlobKind, Engine, PostgresConfig, S3Config, StoreConfig};
 pub use db::Tx;
-pub use directory::{AccountRecord, AccountStatus, MoveRecord};
+pub use directory::{AccountRecord, AccountStatus, Job, JobKind, Lease, MoveRecord};
 pub use error::{Error, Result};
 pub use store::Store;

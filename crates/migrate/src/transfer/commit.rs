@@ -53,11 +53,11 @@ pub(super) struct Ready {
 
 /// Writes it. Returns when it is durable.
 pub(super) async fn commit(context: Arc<Context>, folder: Arc<FolderJob>, ready: Ready) -> Result<()> {
-    let messages = ready.emails.len() as u64;
-    let bytes: u64 = ready.emails.values().map(|e| e.blob.size).sum();
     // A task of its own: a transaction that has begun is counted, even if its pass is given up meanwhile.
     let writing = tokio::spawn(async move {
-        context.account.write(move |tx| write(tx, &folder, ready)).await?;
+        let (messages, bytes) = context.account.write(move |tx| write(tx, &folder, ready)).await?;
+        #[cfg(test)]
+        context.faults.lose_answer()?;
         context.counters.messages.fetch_add(messages, Ordering::Relaxed);
         context.counters.bytes.fetch_add(bytes, Ordering::Relaxed);
         context.reporter.carried(messages, bytes);
@@ -66,7 +66,9 @@ pub(super) async fn commit(context: Arc<Context>, folder: Arc<FolderJob>, ready:
     writing.await.map_err(Error::join)?
 }
 
-fn write(tx: &Tx<'_>, folder: &FolderJob, ready: Ready) -> sterna_store::Result<()> {
+/// The messages that are new with it, and their bytes.
+fn write(tx: &Tx<'_>, folder: &FolderJob, ready: Ready) -> sterna_store::Result<(u64, u64)> {
+    let mut carried = (0, 0);
     let Ready { emails, mut envelopes, covers, missing } = ready;
     let present = present(tx, folder, &covers)?;
     cursor::update(tx, &folder.wire, |cursor| {
@@ -98,6 +100,7 @@ fn write(tx: &Tx<'_>, folder: &FolderJob, ready: Ready) -> sterna_store::Result<
         }
         let messages = batch.iter().map(|(uid, email, flags, import)| Imported { uid: *uid, email, flags, import });
         tx.import_many(folder.mailbox, &messages.collect::<Vec<_>>())?;
+        carried = (batch.len() as u64, batch.iter().map(|(_, email, ..)| email.blob.size).sum());
         cursor.missing = cursor.missing.difference(&covers).difference(&arrived);
         for (uid, reason) in missing {
             cursor.missing.insert(uid.get());
@@ -110,7 +113,7 @@ fn write(tx: &Tx<'_>, folder: &FolderJob, ready: Ready) -> sterna_store::Result<
         cursor.done = cursor.done.union(&covers);
         Ok(())
     })?;
-    Ok(())
+    Ok(carried)
 }
 
 /// The UID that a message will have here: its own, unless another message was given that one here. Both stay.

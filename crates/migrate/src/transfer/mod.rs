@@ -30,6 +30,8 @@ pub(crate) struct Context {
     pub counters: Counters,
     /// Groups of bodies that are scanned at the same time.
     ingest: Arc<Semaphore>,
+    #[cfg(test)]
+    faults: crate::tests::Faults,
 }
 
 impl Context {
@@ -37,7 +39,20 @@ impl Context {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let blobs = account.blobs();
         let ingest = Arc::new(Semaphore::new(cores.clamp(2, 8)));
-        Context { account, blobs, reporter, counters: Counters::default(), ingest }
+        Context {
+            account,
+            blobs,
+            reporter,
+            counters: Counters::default(),
+            ingest,
+            #[cfg(test)]
+            faults: Default::default(),
+        }
+    }
+
+    #[cfg(test)]
+    pub fn with_faults(self, faults: &crate::tests::Faults) -> Context {
+        Context { faults: faults.clone(), ..self }
     }
 }
 

@@ -24,6 +24,7 @@ use tokio::sync::watch;
 
 use crate::blob::{self, Blobs, Collected};
 use crate::db::{Database, Tx, vals};
+use crate::directory::Lease;
 use crate::error::{Error, Result};
 
 pub use append::{Appended, Import, NewEmail};
@@ -58,11 +59,17 @@ pub struct AccountState {
 pub struct Account {
     db: Arc<Database>,
     indexes: Arc<IndexCache>,
+    /// Under which it may write; `None`: for ever.
+    lease: Option<Arc<Lease>>,
 }
 
 impl Account {
     pub(crate) fn new(db: Arc<Database>, indexes: Arc<IndexCache>) -> Account {
-        Account { db, indexes }
+        Account { db, indexes, lease: None }
+    }
+
+    pub(crate) fn with_lease(&self, lease: Arc<Lease>) -> Account {
+        Account { lease: Some(lease), ..self.clone() }
     }
 
     /// The account's number in the directory.
@@ -96,7 +103,14 @@ impl Account {
         T: Send + 'static,
         F: FnOnce(&Tx<'_>) -> Result<T> + Send + 'static,
     {
-        self.db.write(f).await
+        let Some(lease) = self.lease.clone() else { return self.db.write(f).await };
+        lease.check_beside().await?;
+        self.db
+            .write(move |tx| {
+                lease.check_in(tx)?;
+                f(tx)
+            })
+            .await
     }
 
     /// Tells of every commit of this process to the account. A value of 0 means that none was seen yet.

@@ -110,6 +110,7 @@ impl Tx<'_> {
 
     pub(crate) fn remove_account_record(&self, id: AccountId) -> Result<()> {
         self.execute("DELETE FROM move WHERE account_id = ?1", vals![id])?;
+        self.execute("DELETE FROM job WHERE account_id = ?1", vals![id])?;
         self.execute("DELETE FROM account WHERE id = ?1", vals![id])?;
         Ok(())
     }

@@ -10,4 +10,5 @@ pub(crate) static ACCOUNT: Schema =
 pub(crate) static POSTGRES: &[&str] = &[include_str!("postgres_1.sql")];
 
 /// The directory's database.
-pub(crate) static DIRECTORY: Schema = Schema { file_name: "directory.db", steps: &[include_str!("directory_1.sql")] };
+pub(crate) static DIRECTORY: Schema =
+    Schema { file_name: "directory.db", steps: &[include_str!("directory_1.sql"), include_str!("directory_2.sql")] };

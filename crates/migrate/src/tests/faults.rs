@@ -1,0 +1,21 @@
+//! Faults of our own store are waited out, and a commit that nobody knows the outcome of is neither lost nor repeated.
+
+use super::*;
+
+#[tokio::test]
+async fn after_a_commit_of_unknown_outcome_a_run_begins_with_what_is_stored() {
+    let (source, target) = (Source::start().await, Target::new().await);
+    source.add(600).await;
+    let mover = target.mover(Duration::from_secs(60));
+    // Faults of the store do not count as attempts: those are the source's.
+    target.plan(&mover, &source, MoveOptions { attempts: 1, ..MoveOptions::default() }).await;
+    mover.faults.lose_answers(3);
+    let mut run = target.run(&mover);
+    run.until(|p| p.waiting.as_ref().is_some_and(|w| w.contains("the connection was lost"))).await;
+    assert_eq!(run.end().await.unwrap(), State::Following);
+    assert_eq!(mover.faults.left(), 0);
+    assert_eq!(target.uids().await, (1..=600).collect::<Vec<_>>());
+    let status = mover.status(target.account).await.unwrap().unwrap();
+    assert_eq!((status.folders_equal, status.record.failure), (status.folders, None));
+    target.assert_sound().await;
+}
