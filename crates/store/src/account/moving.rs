@@ -77,6 +77,8 @@ impl Tx<'_> {
 
     /// Notes an exception; the same one is noted once.
     pub fn add_move_exception(&self, source: &[u8], uid: Option<Uid>, reason: &str) -> Result<()> {
+        // A source's own words: the one character that not every engine's text holds is shown.
+        let reason = &reason.replace('\0', "\u{2400}");
         let known = self.one(
             "SELECT 1 FROM move_exception WHERE account_id = ?1 AND source = ?2 AND COALESCE(uid, 0) = ?3 \
              AND reason = ?4",

@@ -5,7 +5,7 @@ use sterna_core::MailboxId;
 use super::mailbox::Mailbox;
 use super::tree::MailboxTree;
 use crate::db::{Tx, vals};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 impl Tx<'_> {
     /// Subscribes to a mailbox or takes the subscription back.
@@ -26,6 +26,9 @@ impl Tx<'_> {
 
     /// Subscribes to a path that has no mailbox, or takes that back.
     pub fn set_dangling_subscription(&self, path: &str, subscribed: bool) -> Result<()> {
+        if path.contains('\0') {
+            return Err(Error::Invalid("a mailbox name has no NUL".into()));
+        }
         let sql = if subscribed {
             "INSERT INTO subscription (account_id, path) VALUES (?1, ?2) ON CONFLICT DO NOTHING"
         } else {
