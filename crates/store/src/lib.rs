@@ -19,6 +19,7 @@ mod account;
 mod blob;
 mod check;
 mod config;
+mod copy;
 mod db;
 mod directory;
 mod error;
@@ -34,6 +35,7 @@ pub use account::{
 pub use blob::{BlobWriter, Blobs, CHUNK, Collected, PreparedBlob};
 pub use check::{CheckReport, Finding, MAX_FINDINGS, StructureCheck};
 pub use config::{BlobKind, Engine, PostgresConfig, S3Config, StoreConfig};
+pub use copy::{AccountCopy, CopyProgress, StoreCopy, TableComparison};
 pub use db::Tx;
 pub use directory::{AccountRecord, AccountStatus, Job, JobKind, Lease, MoveRecord};
 pub use error::{Error, Result};

@@ -1,0 +1,183 @@
+//! What the directory knows of an account: its line, its domain, its move with the secret of the source, its jobs.
+
+use sterna_core::{AccountId, Address};
+
+use crate::db::{Tx, vals};
+use crate::directory::MoveRecord;
+use crate::error::{Error, Result};
+use crate::store::Store;
+
+/// All of one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    line: Line,
+    /// When the domain was made.
+    domain_created: i64,
+    /// With the secret in the clear.
+    moving: Option<MoveRecord>,
+    /// Kind and token of each job. Whoever holds it, the copy's is free.
+    jobs: Vec<(String, i64)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Line {
+    id: AccountId,
+    address: String,
+    status: String,
+    quota: Option<i64>,
+    password: Option<String>,
+    created: i64,
+}
+
+/// What the target has in an account's place.
+pub(super) enum Place {
+    /// Nothing.
+    Free,
+    /// This account.
+    Taken,
+}
+
+impl Entry {
+    /// `None`: the directory has no such account.
+    pub async fn read(store: &Store, id: AccountId) -> Result<Option<Entry>> {
+        let entry = store.directory().read(move |tx| tx.entry(id)).await?;
+        let Some(mut entry) = entry else { return Ok(None) };
+        if let Some(moving) = &mut entry.moving {
+            moving.secret = moving.secret.as_ref().map(|sealed| store.unseal(sealed)).transpose()?;
+        }
+        Ok(Some(entry))
+    }
+
+    /// Whether number and address are free in the target. Fails if another account has one of them.
+    pub async fn place(&self, target: &Store) -> Result<Place> {
+        let line = self.line.clone();
+        target.directory().read(move |tx| tx.place(&line)).await
+    }
+
+    /// Makes the account known to the target. Nobody could use it before.
+    pub async fn write(&self, target: &Store) -> Result<()> {
+        let mut entry = self.clone();
+        if let Some(moving) = &mut entry.moving {
+            moving.secret = moving.secret.as_ref().map(|secret| target.seal(secret)).transpose()?;
+        }
+        target.directory().write(move |tx| tx.put_entry(&entry)).await
+    }
+}
+
+/// Copies all domains, those without accounts too.
+pub(super) async fn copy_domains(from: &Store, to: &Store) -> Result<()> {
+    let domains = from
+        .directory()
+        .read(|tx| tx.query("SELECT name, created FROM domain", &[], |r| Ok((r.text(0)?.to_owned(), r.int(1)?))))
+        .await?;
+    to.directory().write(move |tx| domains.iter().try_for_each(|(name, created)| tx.put_domain(name, *created))).await
+}
+
+/// Lifts the next account number of both over that of the other, so that neither ever gives a number to somebody else that
+/// an account copied from or to it has.
+pub(super) async fn lift_next_ids(from: &Store, to: &Store) -> Result<()> {
+    let next = |store: &Store| {
+        let directory = store.directory().clone();
+        async move { directory.read(|tx| tx.next_account()).await }
+    };
+    let next = next(from).await?.max(next(to).await?);
+    for store in [from, to] {
+        store.directory().write(move |tx| tx.lift_next_account(next)).await?;
+    }
+    Ok(())
+}
+
+impl Tx<'_> {
+    fn entry(&self, id: AccountId) -> Result<Option<Entry>> {
+        let sql = "SELECT address, status, quota_bytes, password, created FROM account WHERE id = ?1";
+        let line = self.one(sql, vals![id], |r| {
+            Ok(Line {
+                id,
+                address: r.text(0)?.to_owned(),
+                status: r.text(1)?.to_owned(),
+                quota: r.opt_int(2)?,
+                password: r.opt_text(3)?.map(str::to_owned),
+                created: r.int(4)?,
+            })
+        })?;
+        let Some(line) = line else { return Ok(None) };
+        let address = Address::parse(&line.address).map_err(|e| Error::Corrupt(e.to_string()))?;
+        let domain = self.one("SELECT created FROM domain WHERE name = ?1", vals![address.domain()], |r| r.int(0))?;
+        let jobs = self.query("SELECT kind, token FROM job WHERE account_id = ?1 ORDER BY kind", vals![id], |r| {
+            Ok((r.text(0)?.to_owned(), r.int(1)?))
+        })?;
+        let moving =
+            self.one("SELECT state, record, secret, updated FROM move WHERE account_id = ?1", vals![id], |r| {
+                let (state, record) = (r.text(0)?.to_owned(), r.text(1)?.to_owned());
+                Ok(MoveRecord {
+                    account: id,
+                    state,
+                    record,
+                    secret: r.opt_blob(2)?.map(<[u8]>::to_vec),
+                    updated: r.int(3)?,
+                })
+            })?;
+        Ok(Some(Entry { domain_created: domain.unwrap_or(line.created), line, moving, jobs }))
+    }
+
+    fn place(&self, line: &Line) -> Result<Place> {
+        let sql = "SELECT id, address FROM account WHERE id = ?1 OR address = ?2";
+        let found =
+            self.query(sql, vals![line.id, &line.address], |r| Ok((AccountId(r.u64(0)?), r.text(1)?.to_owned())))?;
+        let Some((id, address)) = found.iter().find(|(id, address)| *id != line.id || *address != line.address) else {
+            return Ok(if found.is_empty() { Place::Free } else { Place::Taken });
+        };
+        Err(Error::NotPermitted(if *address == line.address {
+            format!("{address} is another account in the target (number {id} there, {} here)", line.id)
+        } else {
+            format!("{} cannot be copied: its number {} is {address} in the target", line.address, line.id)
+        }))
+    }
+
+    fn put_entry(&self, entry: &Entry) -> Result<()> {
+        let Line { id, address, status, quota, password, created } = &entry.line;
+        if let Place::Taken = self.place(&entry.line)? {
+            return Err(Error::Exists(format!("account {address}")));
+        }
+        let parsed = Address::parse(address).map_err(|e| Error::Corrupt(e.to_string()))?;
+        self.put_domain(parsed.domain(), entry.domain_created)?;
+        // Left of an account of that number that was removed.
+        self.execute("DELETE FROM job WHERE account_id = ?1", vals![*id])?;
+        for (kind, token) in &entry.jobs {
+            self.execute(
+                "INSERT INTO job (account_id, kind, holder, token, until) VALUES (?1, ?2, '', ?3, 0)",
+                vals![*id, kind, *token],
+            )?;
+        }
+        if let Some(moving) = &entry.moving {
+            self.put_move(moving)?;
+        }
+        self.execute(
+            "INSERT INTO account (id, address, status, quota_bytes, password, created) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            vals![*id, address, status, *quota, password.as_ref(), *created],
+        )?;
+        Ok(())
+    }
+
+    fn put_domain(&self, name: &str, created: i64) -> Result<()> {
+        self.execute(
+            "INSERT INTO domain (name, created) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            vals![name, created],
+        )?;
+        Ok(())
+    }
+
+    fn next_account(&self) -> Result<i64> {
+        let sql = "SELECT next_id FROM account_state WHERE account_id = ?1";
+        self.one(sql, vals![self.account], |r| r.int(0))?
+            .ok_or_else(|| Error::Corrupt("the directory has no state row".into()))
+    }
+
+    fn lift_next_account(&self, next: i64) -> Result<()> {
+        self.execute(
+            "UPDATE account_state SET next_id = ?2 WHERE account_id = ?1 AND next_id < ?2",
+            vals![self.account, next],
+        )?;
+        Ok(())
+    }
+}

@@ -1,0 +1,356 @@
+//! `store copy`: an account with something in every table goes from one store to another, and back.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot do its work fails")]
+
+mod support;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sterna_core::{Address, Flags, MailboxId, ManualClock, ModSeq, Role, SystemFlags, UidValidity};
+use sterna_store::{
+    Account, AccountCopy, AccountRecord, CHUNK, CopyProgress, Error, Import, JobKind, MoveFolder, MoveRecord,
+    NewMailbox, Store, StoreConfig, StoreCopy, UidRange,
+};
+use support::{email, flags, range, uid};
+
+const SEEN: SystemFlags = SystemFlags::SEEN;
+
+/// Pairs of stores: embedded both, or one of them shared.
+fn pairs(dir: &Path) -> Vec<(StoreConfig, StoreConfig)> {
+    let pair = |n: usize| {
+        let place = |name: &str| {
+            let path = dir.join(format!("{name}-{n}"));
+            std::fs::create_dir_all(&path).unwrap();
+            path
+        };
+        (place("source"), place("target"))
+    };
+    let (source, target) = pair(0);
+    let mut pairs = vec![(StoreConfig::embedded(&source), support::config(&target))];
+    if pairs[0].1 != StoreConfig::embedded(&target) {
+        let (source, target) = pair(1);
+        pairs.push((support::config(&source), StoreConfig::embedded(&target)));
+    }
+    pairs
+}
+
+async fn open(config: &StoreConfig) -> Store {
+    Store::open_with(config.clone(), Arc::new(ManualClock::at(1_800_000_000))).await.unwrap()
+}
+
+async fn begin(from: &StoreConfig, to: &StoreConfig) -> StoreCopy {
+    try_begin(from, to).await.unwrap()
+}
+
+async fn try_begin(from: &StoreConfig, to: &StoreConfig) -> Result<StoreCopy, Error> {
+    StoreCopy::open(from.clone(), to.clone(), Arc::new(ManualClock::at(1_800_000_000)), |_, _| Ok(())).await
+}
+
+async fn record(store: &Store) -> AccountRecord {
+    store.find_account(&Address::parse("anne@example.org").unwrap()).await.unwrap().unwrap()
+}
+
+/// Copies anne's account.
+async fn copy(copy: &StoreCopy) -> Result<AccountCopy, Error> {
+    copy.account(&record(copy.source()).await, &mut |_| {}).await
+}
+
+/// Bytes that do not compress.
+fn noise(n: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed;
+    std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    })
+    .take(n)
+    .collect()
+}
+
+async fn append(account: &Account, mailbox: MailboxId, body: &[u8], flags: Flags) {
+    let message = email(account, body);
+    account.write(move |tx| tx.append(mailbox, &message, &flags)).await.unwrap();
+}
+
+/// A store with anne, who has something in every table, and a domain without accounts.
+async fn fill(config: &StoreConfig) {
+    let store = open(config).await;
+    for domain in ["example.org", "empty.example"] {
+        store.add_domain(domain).await.unwrap();
+    }
+    let address = Address::parse("anne@example.org").unwrap();
+    let id = store.add_account(&address, Some("secret"), Some(1 << 30)).await.unwrap();
+    let account = store.account(id).await.unwrap();
+    let inbox = account.read(|tx| Ok(tx.mailboxes()?[0].id)).await.unwrap();
+    for n in 0..40u8 {
+        append(&account, inbox, &[n; 100], flags(SEEN, &["work", "$Forwarded"])).await;
+    }
+    for seed in 1..=6 {
+        append(&account, inbox, &noise(3 * CHUNK + seed, seed as u64), Flags::default()).await;
+    }
+    append(&account, inbox, &noise(CHUNK + 5, 9), Flags::default()).await;
+    append(&account, inbox, b"", Flags::default()).await;
+    let new = NewMailbox {
+        uid_validity: UidValidity::new(77),
+        role: Some(Role::Sent),
+        subscribed: true,
+        ..NewMailbox::named("Envoyés")
+    };
+    let sent = account.write(move |tx| tx.create_mailbox(&new)).await.unwrap().id;
+    let imported = email(&account, b"imported");
+    let import = Import { modseq: Some(ModSeq(500)), saved_at: Some(1_600_000_000), uidl: Some("0001".into()) };
+    account
+        .write(move |tx| {
+            tx.import(sent, uid(4_000_000_000), &imported, &flags(SEEN, &[]), &import)?;
+            tx.copy(inbox, &[range(1, 3)], sent)?;
+            tx.expunge(inbox, &[range(5, 9)])?;
+            tx.set_namespace('.', "INBOX.")?;
+            tx.set_dangling_subscription("gone/élan", true)?;
+            tx.put_move_folder(&MoveFolder { source: vec![255, 0, 1], mailbox: Some(sent), cursor: "{}".into() })?;
+            tx.add_move_exception(b"x", Some(uid(7)), "the source refuses it")?;
+            tx.add_move_exception(b"", None, "the whole account")
+        })
+        .await
+        .unwrap();
+    let gone = account.write(|tx| tx.create_mailbox(&NewMailbox::named("gone"))).await.unwrap().id;
+    account.write(move |tx| tx.delete_mailbox(gone)).await.unwrap();
+    let secret = store.seal(b"the source's password").unwrap();
+    let record = MoveRecord {
+        account: id,
+        state: "seeding".into(),
+        record: "{\"a\":1}".into(),
+        secret: Some(secret),
+        updated: 7,
+    };
+    store.put_move(record).await.unwrap();
+    store.add_job(id, JobKind::Move).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_account_goes_there_and_back_with_every_row_and_number() {
+    let dir = tempfile::tempdir().unwrap();
+    for (n, (from, to)) in pairs(dir.path()).into_iter().enumerate() {
+        fill(&from).await;
+        let there = begin(&from, &to).await;
+        there.domains().await.unwrap();
+        let first = copy(&there).await.unwrap();
+        assert!(first.is_verified(), "{first:?}");
+        assert_eq!((first.messages, first.findings.len()), (47, 0));
+        assert!(first.rows_copied > 100);
+        for table in &first.tables {
+            assert!(table.rows > 0, "the test has nothing in {}", table.table);
+        }
+        // A second run finds everything in its place.
+        let again = copy(&there).await.unwrap();
+        assert!(again.is_verified() && again.rows_copied == 0, "{again:?}");
+        assert_eq!(again.tables, first.tables);
+        drop(there);
+
+        let target = open(&to).await;
+        assert_eq!(target.domains().await.unwrap(), ["empty.example", "example.org"]);
+        let account = target.verify("anne@example.org", "secret").await.unwrap().expect("the password goes along");
+        assert_eq!(account.quota_bytes, Some(1 << 30));
+        let moving = target.moves().await.unwrap().remove(0);
+        assert_eq!(target.unseal(&moving.secret.unwrap()).unwrap(), b"the source's password");
+        assert_eq!((moving.state.as_str(), moving.record.as_str(), moving.updated), ("seeding", "{\"a\":1}", 7));
+        assert!(target.job(account.id, JobKind::Move).await.unwrap().is_some());
+        // Both sides go on by themselves: no number is given twice.
+        let bob = Address::parse("bob@example.org").unwrap();
+        assert!(target.add_account(&bob, None, None).await.unwrap() > account.id);
+        drop(target);
+
+        let third = dir.path().join(format!("third-{n}"));
+        let back = begin(&to, &StoreConfig::embedded(&third)).await;
+        let second = copy(&back).await.unwrap();
+        assert!(second.is_verified(), "{second:?}");
+        assert_eq!(second.tables, first.tables);
+    }
+}
+
+/// Polls the copy of anne's account until its `n`th word on how far it is, and drops it there; `None`: it ended before.
+async fn broken_off(copy: &StoreCopy, n: usize) -> Option<AccountCopy> {
+    let record = record(copy.source()).await;
+    let (word, mut words) = tokio::sync::mpsc::unbounded_channel();
+    let mut progress = move |p: CopyProgress| {
+        let _ = word.send(p);
+    };
+    let work = copy.account(&record, &mut progress);
+    tokio::pin!(work);
+    let mut heard = 0;
+    loop {
+        tokio::select! {
+            biased;
+            Some(_) = words.recv() => {
+                heard += 1;
+                if heard == n {
+                    return None;
+                }
+            }
+            result = &mut work => return Some(result.unwrap()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_copy_that_is_broken_off_anywhere_goes_on_from_there() {
+    let dir = tempfile::tempdir().unwrap();
+    for (from, to) in pairs(dir.path()) {
+        fill(&from).await;
+        let mut rows = Vec::new();
+        for n in 1..100 {
+            // Opened anew each time, as by another process.
+            let copy = begin(&from, &to).await;
+            match broken_off(&copy, 2 + n).await {
+                None => assert!(!serves_anne(&copy).await, "half a copy is served"),
+                Some(done) => {
+                    assert!(done.is_verified(), "{done:?}");
+                    rows.push(done.rows_copied);
+                    break;
+                }
+            }
+        }
+        assert_eq!(rows.len(), 1, "it never ended");
+        let whole = copy_whole(&from, &to.data.with_extension("whole")).await;
+        assert!(rows[0] < whole, "{} of {whole} rows in the last run: it began anew", rows[0]);
+    }
+}
+
+/// Whether the target knows anne.
+async fn serves_anne(copy: &StoreCopy) -> bool {
+    let anne = Address::parse("anne@example.org").unwrap();
+    copy.target().find_account(&anne).await.unwrap().is_some()
+}
+
+async fn copy_whole(from: &StoreConfig, to: &Path) -> u64 {
+    copy(&begin(from, &StoreConfig::embedded(to)).await).await.unwrap().rows_copied
+}
+
+/// Changes of the source between two runs: with a trace in its state, and without.
+#[tokio::test]
+async fn a_source_that_changed_after_a_copy_was_broken_off_is_copied_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    for (from, to) in pairs(dir.path()) {
+        fill(&from).await;
+        for change in ["flags", "cursor", "gone"] {
+            assert!(broken_off(&begin(&from, &to).await, 12).await.is_none());
+            let store = open(&from).await;
+            let account = store.account(record(&store).await.id).await.unwrap();
+            account
+                .write(move |tx| {
+                    let inbox = tx.mailboxes()?[0].id;
+                    match change {
+                        "flags" => {
+                            let seen = sterna_store::FlagChange::Remove(flags(SEEN, &[]));
+                            tx.change_flags(inbox, &[UidRange::one(uid(1))], &seen, None).map(drop)
+                        }
+                        "cursor" => tx.set_dangling_subscription("gone/élan", false),
+                        _ => tx.expunge(inbox, &[range(41, 43)]).map(drop),
+                    }
+                })
+                .await
+                .unwrap();
+        }
+        let done = copy(&begin(&from, &to).await).await.unwrap();
+        assert!(done.is_verified(), "{done:?}");
+        assert_eq!(done.messages, 44);
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_changes_meanwhile_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    for (from, to) in pairs(dir.path()) {
+        fill(&from).await;
+        let copy = begin(&from, &to).await;
+        let record = record(copy.source()).await;
+        let account = copy.source().account(record.id).await.unwrap();
+        let inbox = account.read(|tx| Ok(tx.mailboxes()?[0].id)).await.unwrap();
+        // A write for every word of the copy's, as by a server that runs: three attempts, and then a sentence.
+        let (word, mut words) = tokio::sync::mpsc::unbounded_channel();
+        let writer = tokio::spawn(async move {
+            while words.recv().await.is_some() {
+                append(&account, inbox, b"meanwhile", Flags::default()).await;
+            }
+        });
+        let mut progress = |p: CopyProgress| {
+            if p.table == "message" && p.step == "copying" {
+                let _ = word.send(());
+            }
+        };
+        let result = copy.account(&record, &mut progress).await;
+        drop(word);
+        writer.await.unwrap();
+        match result {
+            Err(Error::NotPermitted(why)) => assert!(why.contains("stop the server"), "{why}"),
+            // The last write came in after the last look, and the comparison saw it.
+            Ok(done) => assert!(!done.is_verified(), "{done:?}"),
+            Err(e) => panic!("{e}"),
+        }
+        assert!(!serves_anne(&copy).await);
+    }
+}
+
+#[tokio::test]
+async fn a_number_or_address_of_somebody_else_is_refused_and_a_copy_in_use_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    for (from, to) in pairs(dir.path()) {
+        fill(&from).await;
+        let target = open(&to).await;
+        target.add_domain("example.org").await.unwrap();
+        let bob = target.add_account(&Address::parse("bob@example.org").unwrap(), None, None).await.unwrap();
+        let anne = target.add_account(&Address::parse("anne@example.org").unwrap(), None, None).await.unwrap();
+        drop(target);
+        let refused = copy(&begin(&from, &to).await).await.unwrap_err();
+        assert!(matches!(&refused, Error::NotPermitted(why) if why.contains("example.org")), "{refused}");
+        let target = open(&to).await;
+        target.remove_account(anne).await.unwrap();
+        drop(target);
+        let refused = copy(&begin(&from, &to).await).await.unwrap_err();
+        assert!(refused.to_string().contains("bob@example.org in the target"), "{refused}");
+        let target = open(&to).await;
+        target.remove_account(bob).await.unwrap();
+        drop(target);
+        assert!(copy(&begin(&from, &to).await).await.unwrap().is_verified());
+
+        let target = open(&to).await;
+        let account = target.account(record(&target).await.id).await.unwrap();
+        let inbox = account.read(|tx| Ok(tx.mailboxes()?[0].id)).await.unwrap();
+        append(&account, inbox, b"a life of its own", Flags::default()).await;
+        drop((target, account));
+        let differs = copy(&begin(&from, &to).await).await.unwrap();
+        assert!(!differs.is_verified() && differs.rows_copied == 0 && differs.findings.is_empty());
+        let unequal: Vec<_> = differs.tables.iter().filter(|t| !t.is_equal()).map(|t| t.table).collect();
+        assert!(unequal.contains(&"message") && !unequal.contains(&"subscription"), "{unequal:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_damaged_at_the_source_is_not_copied() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to) = (StoreConfig::embedded(&dir.path().join("a")), StoreConfig::embedded(&dir.path().join("b")));
+    std::fs::create_dir(&from.data).unwrap();
+    fill(&from).await;
+    let store = open(&from).await;
+    let home = store.account(record(&store).await.id).await.unwrap().home().to_owned();
+    drop(store);
+    let body = std::fs::read_dir(home.join("blobs")).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&body).unwrap();
+    bytes[1000] ^= 1;
+    std::fs::write(&body, bytes).unwrap();
+    let copying = begin(&from, &to).await;
+    assert!(matches!(copy(&copying).await, Err(Error::Corrupt(_))));
+    assert!(!serves_anne(&copying).await);
+}
+
+#[tokio::test]
+async fn stores_that_cannot_be_copied_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let [a, b] = ["a", "b"].map(|name| StoreConfig::embedded(&dir.path().join(name)));
+    assert!(matches!(try_begin(&a, &b).await, Err(Error::NotFound(_))));
+    assert!(!a.data.exists() && !b.data.exists());
+    std::fs::create_dir(&a.data).unwrap();
+    fill(&a).await;
+    assert!(matches!(try_begin(&a, &a).await, Err(Error::Invalid(why)) if why.contains("data directory")));
+    let served = open(&a).await;
+    assert!(matches!(try_begin(&a, &b).await, Err(Error::Locked(_))));
+    drop(served);
+}
