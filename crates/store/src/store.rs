@@ -3,10 +3,12 @@
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sterna_core::{AccountId, Address, Clock};
 
-use crate::account::{Account, IndexCache};
+use crate::account::{Account, IndexCache, TABLES};
+use crate::blob::Collected;
 use crate::config::StoreConfig;
 use crate::db::{Backend, Database, Registry, blocking};
 use crate::directory::{AccountRecord, AccountStatus, JobKind, MoveRecord, PasswordCache, hash_password};
@@ -241,10 +243,21 @@ impl Store {
 
     /// Removes an account and all its data, for good.
     pub async fn remove_account(&self, id: AccountId) -> Result<()> {
-        self.0.directory.write(move |tx| tx.remove_account_record(id)).await?;
+        // The directory's row goes last: what an error or a crash interrupts can be asked for again.
+        self.set_status(id, AccountStatus::Suspended).await?;
         let db = self.register(id);
-        if db.objects.outlive_home() && self.has_data(id).await? {
+        if self.shared() {
+            for table in TABLES {
+                db.write(move |tx| tx.remove_rows(table)).await?;
+            }
+        } else if db.objects.outlive_home() && self.has_data(id).await? {
             blob::remove_all(&db).await?;
+        }
+        self.0.directory.write(move |tx| tx.remove_account_record(id)).await?;
+        if self.shared()
+            && let Err(error) = blob::collect(&db, Duration::ZERO).await
+        {
+            tracing::warn!(%error, account = %id, "large bodies of a removed account are left to the collector");
         }
         drop(db);
         self.0.open.remove(id);
@@ -256,6 +269,23 @@ impl Store {
             _ => Ok(()),
         })
         .await
+    }
+
+    /// The accounts that may have bodies for the collector, removed ones too.
+    pub async fn collectable(&self) -> Result<Vec<AccountId>> {
+        if self.shared() {
+            return self.0.directory.read(|tx| tx.accounts_with_leftovers()).await;
+        }
+        Ok(self.accounts(None).await?.into_iter().map(|account| account.id).collect())
+    }
+
+    /// Runs the collector over one account: deletes large bodies that nothing has named for `grace`. May run beside
+    /// writers, and on several nodes.
+    pub async fn collect(&self, id: AccountId, grace: Duration) -> Result<Collected> {
+        if !self.shared() && !self.has_data(id).await? {
+            return Ok(Collected::default());
+        }
+        blob::collect(&self.register(id), grace).await
     }
 
     /// The account that address and password belong to; `None` if either is wrong, the account is suspended, or it

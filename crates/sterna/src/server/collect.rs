@@ -31,7 +31,7 @@ pub(super) async fn run(store: Store, times: Collect, mut shutdown: watch::Recei
 
 /// Once over all accounts.
 async fn round(store: &Store, times: Collect) {
-    let accounts = match store.accounts(None).await {
+    let accounts = match store.collectable().await {
         Ok(accounts) => accounts,
         Err(error) => {
             tracing::warn!(%error, "the body collector cannot list the accounts; it tries again later");
@@ -40,9 +40,8 @@ async fn round(store: &Store, times: Collect) {
     };
     let pause = pause(times.every, accounts.len());
     let mut removed = 0;
-    for record in accounts {
-        let collected = async { store.account(record.id).await?.collect(times.grace).await };
-        match collected.await {
+    for account in accounts {
+        match store.collect(account, times.grace).await {
             Ok(collected) => removed += collected.objects,
             // It was removed since the round began.
             Err(Error::NotFound(_)) => {}
@@ -50,12 +49,12 @@ async fn round(store: &Store, times: Collect) {
                 tracing::warn!(%error, "the body collector stops for now and tries again later");
                 break;
             }
-            Err(error) => tracing::error!(%error, account = %record.address, "cannot collect the bodies of an account"),
+            Err(error) => tracing::error!(%error, account = %account, "cannot collect the bodies of an account"),
         }
         tokio::time::sleep(pause).await;
     }
     if removed > 0 {
-        tracing::info!(bodies = removed, grace = ?times.grace, "removed bodies that nothing names any more");
+        tracing::info!(bodies = removed, "removed bodies that nothing names any more");
     }
 }
 

@@ -11,6 +11,7 @@ mod keyset;
 mod mailbox;
 mod moving;
 mod page;
+mod remove;
 mod subscription;
 mod thread;
 mod tree;
@@ -36,6 +37,7 @@ pub use index::{IndexCache, IndexEntry, MailboxIndex};
 pub use keyset::{Keysets, StoredFlags};
 pub use mailbox::{Mailbox, NewMailbox};
 pub use moving::{MoveException, MoveFolder};
+pub(crate) use remove::TABLES;
 pub use page::{MessageRow, UidRange};
 pub use tree::MailboxTree;
 

@@ -20,6 +20,12 @@ impl Tx<'_> {
         Ok(self.one(sql, vals![id], |_| Ok(()))?.is_some())
     }
 
+    /// Accounts with uploads or garbage, whether the directory still has them or not.
+    pub(crate) fn accounts_with_leftovers(&self) -> Result<Vec<AccountId>> {
+        let sql = "SELECT account_id FROM blob_garbage UNION SELECT account_id FROM blob_upload";
+        self.query(sql, &[], |r| Ok(AccountId(r.u64(0)?)))
+    }
+
     /// Accounts that the directory has and whose own rows a crash kept from being made, with their quota.
     pub(crate) fn accounts_without_data(&self) -> Result<Vec<(AccountId, Option<u64>)>> {
         self.query(

@@ -8,6 +8,7 @@
 mod support;
 
 mod faults;
+mod leases;
 mod nodes;
 mod schema;
 

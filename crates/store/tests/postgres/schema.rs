@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use sterna_core::SystemClock;
-use sterna_store::{Error, Store};
+use sterna_core::{Address, Flags, SystemClock, SystemFlags};
+use sterna_store::{Error, MoveFolder, NewMailbox, Store, UidRange};
 
+use crate::support::{email, flags, uid};
 use crate::{Place, anne};
 
 /// Tables of the directory: few rows, looked up by name, the same on every shard.
@@ -77,4 +78,52 @@ async fn a_node_with_another_key_is_refused() {
         panic!("a node that cannot read the store's secrets was let in")
     };
     assert!(why.contains("copy secret.key"), "{why}");
+}
+
+#[tokio::test]
+async fn a_removed_account_leaves_no_row() {
+    let mut place = Place::fresh();
+    let store = place.open().await;
+    let (id, other) = (anne(&store).await, Address::parse("bob@example.org").unwrap());
+    let other = store.add_account(&other, None, None).await.unwrap();
+    let account = store.account(id).await.unwrap();
+    let (small, large) = (email(&account, b"small"), email(&account, &noise(3 << 20)));
+    account
+        .write(move |tx| {
+            let new = NewMailbox { parent: None, subscribed: true, ..NewMailbox::named("x") };
+            let folder = tx.create_mailbox(&new)?.id;
+            tx.append(folder, &small, &flags(SystemFlags::SEEN, &["work"]))?;
+            tx.append(folder, &large, &Flags::default())?;
+            tx.move_messages(folder, &[UidRange::one(uid(1))], tx.mailboxes()?[0].id)?;
+            tx.set_dangling_subscription("gone", true)?;
+            tx.add_move_exception(b"x", None, "why")?;
+            let (source, cursor) = (b"x".to_vec(), "{}".to_owned());
+            tx.put_move_folder(&MoveFolder { source, mailbox: Some(folder), cursor })
+        })
+        .await
+        .unwrap();
+    drop(account);
+    let tables = sterna_tests::psql(
+        &place.url,
+        "SELECT table_name FROM information_schema.columns WHERE column_name = 'account_id' AND table_schema = 'public'",
+    );
+    let rows = |table: &str| sterna_tests::psql(&place.url, &format!("SELECT DISTINCT account_id FROM {table}"));
+    let named = tables.lines().filter(|table| rows(table).lines().any(|line| line == id.to_string())).count();
+    assert!(named >= 12, "{named} tables of {tables} speak of the account");
+    store.remove_account(id).await.unwrap();
+    for table in tables.lines() {
+        assert!(!rows(table).lines().any(|line| line == id.to_string()), "{table} still has rows");
+    }
+    assert!(store.account(id).await.is_err());
+    let left = store.account(other).await.unwrap();
+    assert_eq!(left.check(|_, _| Ok(())).await.unwrap().findings, []);
+}
+
+fn noise(n: usize) -> Vec<u8> {
+    let mut state = 1u64;
+    let next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    };
+    std::iter::repeat_with(next).take(n).collect()
 }
