@@ -10,11 +10,16 @@ mod error;
 mod server;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 
 /// Threads that may wait for the disk at the same time.
 const MAX_BLOCKING_THREADS: usize = 64;
+
+/// How long what still runs for nobody may take once everything is answered: a transaction ends well, a check of a large
+/// account that was interrupted does not hold the process.
+const LAST_WORK: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
@@ -22,7 +27,11 @@ fn main() -> ExitCode {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(MAX_BLOCKING_THREADS).build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(cli.run()),
+        Ok(runtime) => {
+            let result = runtime.block_on(cli.run());
+            runtime.shutdown_timeout(LAST_WORK);
+            result
+        }
         Err(e) => Err(error::Error::new(format!("cannot start: {e}"))),
     };
     match result {

@@ -257,3 +257,50 @@ fn a_database_that_is_away_is_waited_for_by_the_server_and_told_by_a_command() {
     platform.serve_until("waiting for the store");
     platform.stop();
 }
+
+#[test]
+fn a_store_is_copied_to_another_and_the_other_serves_it() {
+    let mut platform = Platform::init();
+    platform.ok("domain add example.org", "");
+    platform.ok("domain add empty.example", "");
+    for name in ["anne", "bob"] {
+        platform.ok(&format!("account add {name}@example.org --password-stdin"), "secret\n");
+    }
+    let mbox = platform.directory.path().join("mail.mbox");
+    let body = "0123456789abcdef".repeat(64);
+    let mail: String = (0..200)
+        .map(|n| format!("From a Sun Feb  1 09:30:00 2026\nSubject: {n}\n\n{}\n\n", body.repeat(n / 4 + 1)))
+        .collect();
+    std::fs::write(&mbox, mail).unwrap();
+    platform.ok(&format!("import --format mbox anne@example.org {}", mbox.display()), "");
+
+    let target = Platform::init();
+    let to = target.file().display().to_string();
+    platform.serve();
+    assert!(platform.fails(&format!("store copy --to {to}"), "").contains("stop it first"));
+    platform.stop();
+    assert!(platform.fails(&format!("store copy --to {to} carl@example.org"), "").contains("does not exist"));
+    assert!(platform.fails(&format!("store copy --to {}", platform.file().display()), "").contains("data directory"));
+
+    let lines = platform.ok(&format!("store copy --to {to} anne@example.org"), "");
+    assert!(lines.starts_with("anne@example.org  copied and verified  200 messages"), "{lines}");
+    assert!(lines.lines().last().unwrap().starts_with("1 of 1 accounts verified"), "{lines}");
+    let report = platform.ok(&format!("store copy --to {to} --json"), "");
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!((&report["asked"], &report["verified"]), (&2.into(), &2.into()));
+    assert_eq!(report["accounts"][0]["rows_copied"], 0);
+    assert_ne!(report["accounts"][1]["rows_copied"], 0);
+
+    let mut target = target;
+    assert!(target.ok("domain list", "").contains("empty.example"));
+    assert!(target.ok("check", "").contains("sound"));
+    let mut session = connect(target.serve());
+    assert!(imap(&mut session, "LOGIN anne@example.org secret").starts_with("a OK"));
+    target.stop();
+    // The target goes its own way: it is told, and left alone.
+    target.ok("account passwd bob@example.org --password-stdin", "new\n");
+    let output = platform.run(&format!("store copy --to {to}"), "");
+    assert_eq!(output.status.code(), Some(1));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    assert!(lines.contains("bob@example.org  NOT EQUAL") && lines.contains("directory differs"), "{lines}");
+}

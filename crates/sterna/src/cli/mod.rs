@@ -2,6 +2,7 @@
 
 mod account;
 mod check;
+mod copy;
 mod domain;
 mod files;
 mod init;
@@ -50,6 +51,9 @@ enum Command {
     Account(account::Account),
     /// Verify every invariant of accounts
     Check(check::Check),
+    /// The store as a whole
+    #[command(subcommand)]
+    Store(Store),
     /// Bring mail in from files
     Import(files::Import),
     /// Write mail out to files
@@ -57,6 +61,13 @@ enum Command {
     /// Move mailboxes from another server, with every identity kept
     #[command(subcommand)]
     Move(moves::Move),
+}
+
+/// The verbs of `store`.
+#[derive(Debug, Subcommand)]
+enum Store {
+    /// Copy accounts to the store of another configuration and verify them; goes on where it was broken off
+    Copy(copy::Copy),
 }
 
 /// What every command needs.
@@ -89,6 +100,7 @@ impl Cli {
             Command::Domain(domain) => context()?.request(domain.request()).await,
             Command::Account(account) => context()?.request(account.request()?).await,
             Command::Check(check) => context()?.request(check.request()).await,
+            Command::Store(Store::Copy(copy)) => copy.run(&context()?.config, json).await,
             Command::Import(import) => context()?.request(import.request()?).await,
             Command::Export(export) => context()?.request(export.request()?).await,
             Command::Move(command) => context()?.request(command.request()?).await,
@@ -135,6 +147,8 @@ mod tests {
             "sterna account remove a@b.c --yes",
             "sterna check",
             "sterna check a@b.c d@b.c",
+            "sterna store copy --to other.toml",
+            "sterna store copy -c f --to other.toml a@b.c d@b.c --json",
             "sterna import --format maildir a@b.c /tmp/m",
             "sterna import --format mbox --folder Old/Archive a@b.c /tmp/m",
             "sterna export --format mbox a@b.c /tmp/m",

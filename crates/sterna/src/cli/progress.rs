@@ -34,6 +34,13 @@ impl Bars {
         bar.set_position(done);
         bar.set_message(line(p));
     }
+
+    /// Takes away the bar of an account that is done.
+    pub fn end(&mut self, address: &str) {
+        if let Some(bar) = self.bars.remove(address) {
+            bar.finish_and_clear();
+        }
+    }
 }
 
 impl Drop for Bars {

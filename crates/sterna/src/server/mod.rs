@@ -24,8 +24,8 @@ const STOP_PATIENCE: Duration = Duration::from_secs(10);
 /// Runs the platform until SIGTERM or SIGINT.
 pub async fn serve(config: &Config) -> Result<()> {
     limits::raise_open_files();
-    config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let mut stop = pin!(stop_signal()?);
+    config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let listeners = bind(config)?;
     let platform = tokio::select! {
         platform = Platform::open_to_serve(&config.store) => platform?,
