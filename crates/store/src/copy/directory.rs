@@ -48,6 +48,12 @@ impl Entry {
         Ok(Some(entry))
     }
 
+    /// A digest of what both stores have to agree on. The age of a domain that the target had already is not of it.
+    pub fn digest(&self) -> blake3::Hash {
+        let Entry { line, domain_created: _, moving, jobs } = self;
+        blake3::hash(format!("{line:?} {moving:?} {jobs:?}").as_bytes())
+    }
+
     /// Whether number and address are free in the target. Fails if another account has one of them.
     pub async fn place(&self, target: &Store) -> Result<Place> {
         let line = self.line.clone();

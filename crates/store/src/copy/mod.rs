@@ -143,7 +143,8 @@ impl StoreCopy {
         progress: &mut (dyn FnMut(CopyProgress) + Send),
     ) -> Result<AccountCopy> {
         let missing = || Error::NotFound(format!("account {}", record.address));
-        let entry = Entry::read(&self.from, record.id).await?.ok_or_else(missing)?;
+        let ours = || async { Entry::read(&self.from, record.id).await?.ok_or_else(missing) };
+        let mut entry = ours().await?;
         let from = self.from.account(record.id).await?;
         if let Place::Taken = entry.place(&self.to).await? {
             let to = self.to.account(record.id).await?;
@@ -159,6 +160,9 @@ impl StoreCopy {
         let tables = work.copy_and_compare(record).await?;
         let mut copy = work.check(self.structure, tables).await?;
         if copy.is_verified() {
+            work.still_the_same(record).await?;
+            // As it is now: a password may have been changed meanwhile.
+            entry = ours().await?;
             entry.write(&self.to).await?;
             let theirs = Entry::read(&self.to, record.id).await?;
             copy.tables.push(lines(&entry, theirs.as_ref()));
@@ -222,8 +226,7 @@ async fn is_same(from: &Store, to: &Store) -> Result<bool> {
 
 /// The directory's part of a comparison.
 fn lines(source: &Entry, target: Option<&Entry>) -> TableComparison {
-    // The entry has a secret and a password's hash: only a digest of it goes out.
-    let digest = |entry: &Entry| blake3::hash(format!("{entry:?}").as_bytes()).to_hex().to_string();
+    let digest = |entry: &Entry| entry.digest().to_hex().to_string();
     TableComparison {
         table: "directory",
         rows: 1,

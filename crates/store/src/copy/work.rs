@@ -19,8 +19,9 @@ pub(super) struct Work<'a> {
     to: &'a Account,
     told: &'a mut (dyn FnMut(CopyProgress) + Send),
     progress: CopyProgress,
-    bytes: u64,
     rows_copied: u64,
+    /// The source's state that is copied.
+    state: Raw,
 }
 
 impl<'a> Work<'a> {
@@ -29,15 +30,9 @@ impl<'a> Work<'a> {
         to: &'a Account,
         told: &'a mut (dyn FnMut(CopyProgress) + Send),
     ) -> Result<Work<'a>> {
-        let (messages_total, bytes) = from
-            .read(|tx| {
-                let sql = "SELECT CAST(COALESCE(SUM(total), 0) AS BIGINT), CAST(COALESCE(SUM(bytes), 0) AS BIGINT) \
-                           FROM mailbox WHERE account_id = ?1";
-                Ok(tx.one(sql, vals![tx.account()], |r| Ok((r.u64(0)?, r.u64(1)?)))?.unwrap_or_default())
-            })
-            .await?;
+        let (messages_total, _) = totals(from).await?;
         let progress = CopyProgress { messages_total, ..CopyProgress::default() };
-        Ok(Work { from, to, told, progress, bytes, rows_copied: 0 })
+        Ok(Work { from, to, told, progress, rows_copied: 0, state: state(from).await? })
     }
 
     fn tell(&mut self, step: &'static str, table: &'static str) {
@@ -48,15 +43,17 @@ impl<'a> Work<'a> {
     /// Copies until the source did not change meanwhile and both sides are equal, or it makes no sense to go on.
     pub async fn copy_and_compare(&mut self, record: &AccountRecord) -> Result<Vec<TableComparison>> {
         for _ in 0..ATTEMPTS {
-            let before = state(self.from).await?;
-            let fresh = state(self.to).await? != before;
+            self.state = state(self.from).await?;
+            let fresh = state(self.to).await? != self.state;
             if fresh {
-                self.begin(before.clone()).await?;
+                self.begin(self.state.clone()).await?;
             }
-            self.copy_rows().await?;
-            if state(self.from).await? != before {
+            let copied = self.copy_rows().await;
+            // First: rows that came in meanwhile may name others that did not come along, which an engine refuses.
+            if state(self.from).await? != self.state {
                 continue;
             }
+            copied?;
             let tables = self.compare().await?;
             if fresh || tables.iter().all(TableComparison::is_equal) {
                 return Ok(tables);
@@ -64,8 +61,12 @@ impl<'a> Work<'a> {
             // What an earlier run copied has changed since without a trace in the state.
             self.to.write(|tx| tx.set_no_state(tx.account())).await?;
         }
-        let address = &record.address;
-        Err(Error::NotPermitted(format!("{address} changes while it is copied; stop the server of the source first")))
+        Err(changes(record))
+    }
+
+    /// Fails if the source has changed since it was copied.
+    pub async fn still_the_same(&self, record: &AccountRecord) -> Result<()> {
+        if state(self.from).await? == self.state { Ok(()) } else { Err(changes(record)) }
     }
 
     /// Clears away what an earlier copy left, and names the state that is copied now.
@@ -148,14 +149,21 @@ impl<'a> Work<'a> {
         self.progress = CopyProgress { bytes_done: 0, bytes_total: 0, ..self.progress };
         self.tell("checking", "");
         let report = self.to.check(structure).await?;
-        Ok(AccountCopy {
-            messages: self.progress.messages_total,
-            bytes: self.bytes,
-            rows_copied: self.rows_copied,
-            tables,
-            findings: report.findings,
-        })
+        let (messages, bytes) = totals(self.to).await?;
+        Ok(AccountCopy { messages, bytes, rows_copied: self.rows_copied, tables, findings: report.findings })
     }
+}
+
+fn changes(record: &AccountRecord) -> Error {
+    Error::NotPermitted(format!("{} changes while it is copied; stop the server of the source first", record.address))
+}
+
+/// Messages of an account, and their bytes.
+async fn totals(account: &Account) -> Result<(u64, u64)> {
+    let sql = "SELECT CAST(COALESCE(SUM(total), 0) AS BIGINT), CAST(COALESCE(SUM(bytes), 0) AS BIGINT) \
+               FROM mailbox WHERE account_id = ?1";
+    let totals = account.read(move |tx| tx.one(sql, vals![tx.account()], |r| Ok((r.u64(0)?, r.u64(1)?)))).await?;
+    Ok(totals.unwrap_or_default())
 }
 
 /// The account's row of its state.
