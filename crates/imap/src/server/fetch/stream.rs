@@ -15,7 +15,7 @@ use crate::server::session::Session;
 type Answer<T> = std::result::Result<T, Problem>;
 
 /// Bytes of a body read at once; a multiple of the store's chunk, so that none is decompressed twice.
-const PIECE: u64 = 4 * CHUNK as u64;
+const PIECE: u64 = 8 * CHUNK as u64;
 
 /// A message up to this size is read whole where several of its parts are asked for.
 const WHOLE_MAX: u64 = 1 << 20;
@@ -191,5 +191,5 @@ async fn decoded(
 async fn read(account: &Account, blob: BlobId, range: &Range<u64>, at: u64) -> Answer<Vec<u8>> {
     let end = (at / PIECE + 1).saturating_mul(PIECE).min(range.end);
     let length = end.saturating_sub(at);
-    Ok(account.read(move |tx| tx.blob_range(blob, at, length)).await?)
+    Ok(account.blob_range(blob, at, length).await?)
 }
