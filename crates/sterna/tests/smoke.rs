@@ -247,7 +247,7 @@ fn a_database_that_is_away_is_waited_for_by_the_server_and_told_by_a_command() {
     let text = std::fs::read_to_string(platform.file()).unwrap().replace("engine = \"sqlite\"", postgres);
     std::fs::write(platform.file(), text).unwrap();
     let error = platform.fails("domain list", "");
-    assert!(error.contains("cannot be reached") && error.lines().count() == 1, "{error}");
+    assert!(error.contains("PostgreSQL at 127.0.0.1:1 cannot be reached") && error.lines().count() == 1, "{error}");
     assert!(!error.contains("geheim"), "{error}");
 
     std::fs::set_permissions(platform.file(), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
@@ -303,4 +303,56 @@ fn a_store_is_copied_to_another_and_the_other_serves_it() {
     assert_eq!(output.status.code(), Some(1));
     let lines = String::from_utf8(output.stdout).unwrap();
     assert!(lines.contains("bob@example.org  NOT EQUAL") && lines.contains("directory differs"), "{lines}");
+}
+
+/// Starts the copy and sends it a signal as soon as a second large body lies in the target; whether it was still at work.
+fn copy_until_signal(platform: &Platform, to: &Path, bodies: &Path, signal: rustix::process::Signal) -> Option<i32> {
+    let count = || std::fs::read_dir(bodies).map_or(0, Iterator::count);
+    let before = count();
+    let mut copy = Command::new(env!("CARGO_BIN_EXE_sterna"))
+        .args(["store", "copy", "-c"])
+        .arg(platform.file())
+        .arg("--to")
+        .arg(to)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while count() < before + 2 {
+        assert!(copy.try_wait().unwrap().is_none(), "the copy ended before it could be interrupted");
+        assert!(Instant::now() < deadline, "no body comes over");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    rustix::process::kill_process(rustix::process::Pid::from_child(&copy), signal).unwrap();
+    copy.wait().unwrap().code()
+}
+
+#[test]
+fn a_copy_that_is_killed_or_interrupted_goes_on_with_the_same_command() {
+    let platform = Platform::init();
+    platform.ok("domain add example.org", "");
+    platform.ok("account add anne@example.org --password-stdin", "secret\n");
+    let mbox = platform.directory.path().join("mail.mbox");
+    let mut state = 1u64;
+    let mut mail = String::new();
+    for n in 0..30 {
+        mail += &format!("From a Sun Feb  1 09:30:00 2026\nSubject: {n}\n\n");
+        // 1.2 MB that halve at best: large bodies, 18 MB in all.
+        for _ in 0..20_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            mail += &format!("{state:016x}{:016x}{n:028}\n", state.rotate_left(29).wrapping_mul(state));
+        }
+        mail.push('\n');
+    }
+    std::fs::write(&mbox, mail).unwrap();
+    platform.ok(&format!("import --format mbox anne@example.org {}", mbox.display()), "");
+    let target = Platform::init();
+    let bodies = target.data().join("accounts/01/1/blobs");
+    assert_eq!(copy_until_signal(&platform, &target.file(), &bodies, rustix::process::Signal::KILL), None);
+    assert!(!target.ok("account list", "").contains("anne"), "half a copy is served");
+    assert_eq!(copy_until_signal(&platform, &target.file(), &bodies, rustix::process::Signal::INT), Some(130));
+    let lines = platform.ok(&format!("store copy --to {}", target.file().display()), "");
+    assert!(lines.starts_with("anne@example.org  copied and verified  30 messages"), "{lines}");
+    assert!(target.ok("check", "").contains("sound"));
 }

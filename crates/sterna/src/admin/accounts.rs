@@ -49,7 +49,7 @@ pub(super) async fn change(platform: &Platform, address: &str, change: AccountCh
 
 pub(super) async fn remove(platform: &Platform, address: &str) -> Result<Answer> {
     let record = platform.record(address).await?;
-    platform.jobs.stop(record.id).await;
+    platform.jobs.stop(record.id).await?;
     platform.store.remove_account(record.id).await?;
     Ok(Answer::Removed([("account".to_owned(), record.address.to_string())].into()))
 }

@@ -154,6 +154,8 @@ pub struct MoveInfo {
     pub state: String,
     /// It is at work now.
     pub running: bool,
+    /// By which host and process, if it is another than the one that answers.
+    pub holder: Option<String>,
     /// Folders known.
     pub folders: u64,
     /// Folders that were equal when they were last looked at.

@@ -10,7 +10,7 @@ use tokio::net::UnixStream;
 
 use super::answer::{Answer, Event};
 use super::handler::{self, Events};
-use super::platform::Platform;
+use super::platform::{Platform, opening};
 use super::request::Request;
 use super::socket::{Line, read_line};
 use super::{LOCK_PATIENCE, LOCK_RETRY, SOCKET};
@@ -28,7 +28,7 @@ pub async fn ask(store: &StoreConfig, request: Request, mut events: impl FnMut(E
             Err(sterna_store::Error::Locked(_)) if Instant::now() < deadline => {
                 tokio::time::sleep(LOCK_RETRY).await;
             }
-            Err(e) => return Err(e.into()),
+            Err(e) => return Err(opening(store, e)),
         }
     }
 }

@@ -1,23 +1,28 @@
-//! Moves at work in this process. A job belongs to the process and not to the request that started it: whoever asked
-//! may go away, ask again, and watch.
+//! Moves at work, as those see them who asked for one.
+//!
+//! In the server the mover's own loop runs the moves, on whichever node takes them first: here they are only watched,
+//! and whoever asked may go away. A command without a server runs the move itself, under the same lease.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use sterna_core::AccountId;
-use sterna_migrate::{Cancel, Mover, Progress};
-use tokio::sync::{Semaphore, watch};
+use sterna_migrate::{Cancel, MoveOptions, Mover, Progress, Secret, SourceSpec};
+use sterna_store::{JobKind, Lease, Store};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
-/// Moves that copy at the same time; those that follow for good do not count.
-const MAX_COPYING: usize = 8;
+use crate::error::{Error, Result};
+
+/// Between two looks at a move that waits for its turn or runs on another node.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// How a job ended; `None`: not yet.
 pub(super) type Ended = Option<Result<(), String>>;
 
-/// One move at work.
+/// One move that somebody asked for.
 #[derive(Clone)]
 pub(super) struct Job {
-    cancel: Cancel,
     pub progress: watch::Receiver<Progress>,
     pub ended: watch::Receiver<Ended>,
 }
@@ -35,73 +40,118 @@ impl Job {
 /// All of them.
 #[derive(Clone)]
 pub(super) struct Jobs {
+    store: Store,
     mover: Mover,
-    running: Arc<Mutex<HashMap<AccountId, Job>>>,
-    places: Arc<Semaphore>,
+    /// What runs moves in this process: the server's loop, or the runs of a command.
+    working: Arc<Mutex<Vec<(Cancel, JoinHandle<()>)>>>,
+    /// The server's loop runs what is planned.
+    serves: bool,
 }
 
 impl Jobs {
-    pub fn new(mover: Mover) -> Jobs {
-        Jobs { mover, running: Arc::default(), places: Arc::new(Semaphore::new(MAX_COPYING)) }
+    pub fn new(store: Store, mover: Mover, serves: bool) -> Jobs {
+        Jobs { store, mover, working: Arc::default(), serves }
     }
 
-    /// The job of an account, if it is at work.
-    pub fn get(&self, account: AccountId) -> Option<Job> {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.get(&account).filter(|job| job.ended.borrow().is_none()).cloned()
+    /// Starts the server's loop. It goes on with the moves that a stop or a crash interrupted, here or on another node.
+    pub fn serve(&self) {
+        let (mover, cancel) = (self.mover.clone(), Cancel::new());
+        let stop = cancel.clone();
+        self.keep(cancel, tokio::spawn(async move { mover.serve(&stop).await }));
     }
 
-    /// Starts the planned move of an account. The caller has stopped an earlier one.
-    pub fn start(&self, account: AccountId, follow: bool) -> Job {
-        let (progress, watched) = watch::channel(Progress { state: "planned".into(), ..Progress::default() });
-        let (end, ended) = watch::channel(None);
-        let job = Job { cancel: Cancel::new(), progress: watched, ended };
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(account, job.clone());
-        let (jobs, cancel) = (self.clone(), job.cancel.clone());
-        tokio::spawn(async move {
-            let result = jobs.run(account, follow, &cancel, progress).await;
-            // Watchers first: nobody may find the job neither at work nor ended.
-            end.send_replace(Some(result));
-            let mut running = jobs.running.lock().unwrap_or_else(PoisonError::into_inner);
-            if running.get(&account).is_some_and(|job| job.ended.same_channel(&end.subscribe())) {
-                running.remove(&account);
-            }
-        });
-        job
+    fn keep(&self, cancel: Cancel, task: JoinHandle<()>) {
+        self.working.lock().unwrap_or_else(PoisonError::into_inner).push((cancel, task));
     }
 
-    async fn run(
+    /// Plans a move and has it done. Started again, perhaps with another password, the new command holds.
+    pub async fn start(
         &self,
         account: AccountId,
-        follow: bool,
-        cancel: &Cancel,
-        progress: watch::Sender<Progress>,
-    ) -> Result<(), String> {
-        let _place = if follow {
-            None
+        source: SourceSpec,
+        secret: Secret,
+        options: MoveOptions,
+    ) -> Result<Job> {
+        self.mover.stop(account).await;
+        let (progress, watched) = watch::channel(Progress { state: "planned".into(), ..Progress::default() });
+        let (end, ended) = watch::channel(None);
+        let job = Job { progress: watched, ended };
+        if self.serves {
+            self.mover.start(account, source, secret, options).await?;
+            let jobs = self.clone();
+            tokio::spawn(async move {
+                let result = jobs.watch(account, progress).await;
+                end.send_replace(Some(result));
+            });
         } else {
-            tokio::select! {
-                place = self.places.acquire() => place.ok(),
-                () = cancel.cancelled() => return Err(sterna_migrate::Error::Cancelled.to_string()),
-            }
-        };
-        self.mover.run(account, cancel, progress).await.map(|_| ()).map_err(|e| e.to_string())
+            let lease = self.mover.plan(account, source, secret, options).await?;
+            let (jobs, cancel) = (self.clone(), Cancel::new());
+            let stop = cancel.clone();
+            let task = tokio::spawn(async move {
+                let result = jobs.run(&lease, &stop, progress).await;
+                end.send_replace(Some(result));
+            });
+            self.keep(cancel, task);
+        }
+        Ok(job)
     }
 
-    /// Stops the job of an account and waits until it has.
-    pub async fn stop(&self, account: AccountId) {
-        if let Some(mut job) = self.get(account) {
-            job.cancel.cancel();
-            let _ = job.wait().await;
+    async fn run(&self, lease: &Lease, cancel: &Cancel, progress: watch::Sender<Progress>) -> Result<(), String> {
+        self.mover.run_leased(lease, cancel, progress).await.map(drop).map_err(|e| e.to_string())
+    }
+
+    /// Passes progress on until the move is through, somebody must see to it, or nobody watches any more.
+    async fn watch(&self, account: AccountId, progress: watch::Sender<Progress>) -> Result<(), String> {
+        loop {
+            if let Some(mut here) = self.mover.progress(account) {
+                loop {
+                    let now = here.borrow_and_update().clone();
+                    progress.send_replace(now);
+                    tokio::select! {
+                        changed = here.changed() => if changed.is_err() { break },
+                        () = progress.closed() => return Ok(()),
+                    }
+                }
+            }
+            match self.outcome(account).await {
+                Ok(Some(outcome)) => return outcome,
+                Ok(None) => {}
+                // The store is away for a moment; the move waits for it, too.
+                Err(sterna_migrate::Error::Store(sterna_store::Error::Unavailable(_))) => {}
+                Err(error) => return Err(error.to_string()),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                () = progress.closed() => return Ok(()),
+            }
         }
     }
 
-    /// Stops all.
+    /// How a move came out that is no job any more; `None`: it still is one.
+    async fn outcome(&self, account: AccountId) -> Result<Option<Result<(), String>>, sterna_migrate::Error> {
+        if self.store.job(account, JobKind::Move).await?.is_some() {
+            return Ok(None);
+        }
+        Ok(Some(match self.mover.status(account).await? {
+            None => Err("the move was cancelled".to_owned()),
+            Some(status) => status.record.failure.map_or(Ok(()), |failure| Err(failure.reason)),
+        }))
+    }
+
+    /// Ends the run of an account that is about to be removed.
+    pub async fn stop(&self, account: AccountId) -> Result<()> {
+        // Without its job no loop takes it up again, here or elsewhere.
+        self.store.remove_move(account).await.map_err(Error::from)?;
+        self.mover.stop(account).await;
+        Ok(())
+    }
+
+    /// Stops all that run here. They go on when they are started again, or on another node.
     pub async fn stop_all(&self) {
-        let jobs: Vec<Job> = self.running.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
-        jobs.iter().for_each(|job| job.cancel.cancel());
-        for mut job in jobs {
-            let _ = job.wait().await;
+        let working = std::mem::take(&mut *self.working.lock().unwrap_or_else(PoisonError::into_inner));
+        working.iter().for_each(|(cancel, _)| cancel.cancel());
+        for (_, task) in working {
+            let _ = task.await;
         }
     }
 }

@@ -34,10 +34,7 @@ pub(super) async fn start(platform: &Platform, start: MoveStart, events: Events<
         let secret = if start.oauth { Secret::OAuthToken(secret) } else { Secret::Password(secret) };
         let connections = start.connections.unwrap_or(MoveOptions::default().connections);
         let options = MoveOptions { connections, follow: start.follow, ..MoveOptions::default() };
-        // Started again, perhaps with another password: the new command holds.
-        platform.jobs.stop(record.id).await;
-        platform.mover.start(record.id, source, secret, options).await?;
-        jobs.push((platform.jobs.start(record.id, start.follow), record));
+        jobs.push((platform.jobs.start(record.id, source, secret, options).await?, record));
     }
     if start.wait {
         wait(platform, jobs, events).await
@@ -120,12 +117,13 @@ async fn info(platform: &Platform, record: &AccountRecord) -> Result<MoveInfo> {
         let address = &record.address;
         return Err(Error::new(format!("{address} has no move; \"sterna move start {address} --from …\" starts one")));
     };
-    let job = platform.jobs.get(record.id);
+    let progress = platform.mover.progress(record.id);
     Ok(MoveInfo {
         address: record.address.to_string(),
         source: status.record.source.to_string(),
         state: status.record.state_name().to_owned(),
-        running: job.is_some(),
+        running: status.running || status.holder.is_some(),
+        holder: status.holder.filter(|_| !status.running),
         folders: status.folders,
         folders_equal: status.folders_equal,
         refused: status.refused,
@@ -134,7 +132,7 @@ async fn info(platform: &Platform, record: &AccountRecord) -> Result<MoveInfo> {
         totals: status.record.totals,
         last_pass_at: status.record.last_pass_at,
         failure: status.record.failure,
-        progress: job.map(|job| ProgressInfo::from(&*job.progress.borrow())),
+        progress: progress.map(|progress| ProgressInfo::from(&*progress.borrow())),
         error: None,
     })
 }

@@ -10,6 +10,7 @@ use sterna_store::{Account, AccountRecord, Engine, Store, StoreConfig};
 
 use super::jobs::Jobs;
 use super::{LOCK_PATIENCE, LOCK_RETRY};
+use crate::config::postgres_host;
 use crate::error::{Error, Result};
 
 /// Between the first two tries to reach a store that is away; each further pause is twice as long …
@@ -32,6 +33,17 @@ pub struct Platform {
     embedded: bool,
 }
 
+/// Why a store was not opened, with the place of what cannot be reached: only the database is asked for anything then.
+pub fn opening(config: &StoreConfig, error: sterna_store::Error) -> Error {
+    match (&config.engine, error) {
+        (Engine::Postgres(postgres), sterna_store::Error::Unavailable(why)) => {
+            let host = postgres_host(postgres);
+            Error::new(format!("PostgreSQL at {host} cannot be reached ({why}); start it, or try again later"))
+        }
+        (_, error) => error.into(),
+    }
+}
+
 impl Platform {
     /// Opens the store. A new data directory is for its owner only: it holds mail, or at least the key to secrets.
     pub async fn open(config: &StoreConfig, serves: bool) -> sterna_store::Result<Platform> {
@@ -45,7 +57,7 @@ impl Platform {
         let store = Store::open_with(config.clone(), Arc::new(SystemClock)).await?;
         let mover = Mover::new(store.clone());
         let embedded = config.engine == Engine::Sqlite;
-        Ok(Platform { jobs: Jobs::new(mover.clone()), store, mover, serves, embedded })
+        Ok(Platform { jobs: Jobs::new(store.clone(), mover.clone(), serves), store, mover, serves, embedded })
     }
 
     /// The same for the server, ready to serve: what a crash left is cleared away. Waits a little for a command that has
@@ -66,6 +78,7 @@ impl Platform {
                 Err(error @ sterna_store::Error::Unavailable(_)) => {
                     // Once: what follows says nothing new.
                     if pause == FIRST_PAUSE {
+                        let error = opening(config, error);
                         tracing::warn!(%error, "waiting for the store; clients are served as soon as it is there");
                     }
                     tokio::time::sleep(pause).await;
@@ -81,18 +94,9 @@ impl Platform {
         self.embedded
     }
 
-    /// Goes on with the moves that a stop or a crash of the server interrupted.
-    pub async fn resume_moves(&self) -> Result<usize> {
-        let mut resumed = 0;
-        for (account, record) in self.mover.all().await? {
-            let waits_for_somebody = record.failure.as_ref().is_some_and(|f| f.retry_at.is_none());
-            let arrived = record.state == sterna_migrate::State::Following && record.failure.is_none();
-            if !waits_for_somebody && (record.options.follow || !arrived) {
-                self.jobs.start(account, record.options.follow);
-                resumed += 1;
-            }
-        }
-        Ok(resumed)
+    /// Begins to run moves, those first that a stop or a crash interrupted.
+    pub fn serve_moves(&self) {
+        self.jobs.serve();
     }
 
     /// Stops all moves cleanly; they go on when they are started again.

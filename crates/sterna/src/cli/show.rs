@@ -102,7 +102,11 @@ fn files_lines(f: &FilesInfo) -> String {
 }
 
 fn move_lines(m: &MoveInfo) -> String {
-    let running = if m.running { ", at work" } else { "" };
+    let running = match &m.holder {
+        Some(holder) => format!(", at work on {holder}"),
+        None if m.running => ", at work".to_owned(),
+        None => String::new(),
+    };
     let mut text = format!("{}  {}{running}  from {}\n", m.address, m.state, m.source);
     let (messages, bytes) = (m.totals.messages, format_bytes(m.totals.bytes));
     text += &format!("  {} of {} folders up to date; {messages} messages, {bytes} brought", m.folders_equal, m.folders);

@@ -21,6 +21,7 @@ use sterna_store::StoreConfig;
 use crate::error::{Error, Result};
 pub use blobs::Collect;
 use secret::Secrets;
+pub use store::postgres_host;
 
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]

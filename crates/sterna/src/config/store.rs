@@ -89,6 +89,13 @@ fn has_password(url: &str) -> bool {
     login.contains(':') || parameters.split('&').any(|parameter| parameter.starts_with("password="))
 }
 
+/// Where PostgreSQL is, for a person to read: host and port of the URL, and nothing secret.
+pub fn postgres_host(config: &PostgresConfig) -> &str {
+    let rest = config.url.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+}
+
 /// A length of time that must not be nothing.
 pub(super) fn positive(key: &str, given: Option<&str>, default: Duration) -> Result<Duration, String> {
     match given.map(parse_duration).transpose().map_err(|why| format!("{key}: {why}"))? {
@@ -136,6 +143,17 @@ mod tests {
         ] {
             let error = read(text).unwrap_err();
             assert!(error.contains(word) && !error.contains("geheim"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_place_of_postgresql_is_told_without_its_password() {
+        for (url, host) in [
+            ("postgres://u:p@db.example.org:5433/d?sslmode=require", "db.example.org:5433"),
+            ("postgresql://h", "h"),
+            ("postgres://u@a,b/d?password=p@q", "a,b"),
+        ] {
+            assert_eq!(postgres_host(&PostgresConfig::new(url)), host, "{url}");
         }
     }
 

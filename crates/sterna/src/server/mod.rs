@@ -33,10 +33,7 @@ pub async fn serve(config: &Config) -> Result<()> {
     };
     let service = Service::new(platform.store.clone(), service_config(config)?);
     let admin = tokio::spawn(AdminSocket::bind(config.data())?.serve(platform.clone()));
-    let resumed = platform.resume_moves().await?;
-    if resumed > 0 {
-        tracing::info!(moves = resumed, "going on with moves");
-    }
+    platform.serve_moves();
     let (shutdown, watched) = watch::channel(false);
     tokio::spawn(collect::run(platform.store.clone(), config.collect, watched.clone()));
     let places = Arc::new(Semaphore::new(config.max_connections as usize));
