@@ -57,7 +57,7 @@ impl Tx<'_> {
         let email_id = self.insert_email(email, modseq)?;
         let flags = self.stored_flags(flags)?;
         self.insert_message(mailbox, uid, email_id, flags, modseq, &Import::default())?;
-        self.count(mailbox, flags.system(), email.blob.size, 1)?;
+        self.count(mailbox, [(flags.system(), email.blob.size)], 1)?;
         self.touch(mailbox, modseq)?;
         Ok(Appended { uid, email: email_id, modseq })
     }
@@ -98,15 +98,26 @@ impl Tx<'_> {
         ]
     }
 
-    /// Counts one message in (`sign` 1) or out (−1): of its mailbox and of the account.
-    pub(crate) fn count(&self, mailbox: MailboxId, flags: SystemFlags, size: u64, sign: i64) -> Result<()> {
-        let unseen = if flags.contains(SystemFlags::SEEN) { 0 } else { sign };
-        let deleted = if flags.contains(SystemFlags::DELETED) { sign } else { 0 };
-        let bytes = i64::try_from(size).map_err(|_| Error::Invalid("message too large".into()))? * sign;
+    /// Counts messages, of which it is given flags and size, in (`sign` 1) or out (−1): of the mailbox and of the account.
+    /// Once for many: each change of a row is a version of it, which all later ones of the transaction must pass.
+    pub(crate) fn count(
+        &self,
+        mailbox: MailboxId,
+        messages: impl IntoIterator<Item = (SystemFlags, u64)>,
+        sign: i64,
+    ) -> Result<()> {
+        let (mut total, mut unseen, mut deleted, mut bytes) = (0i64, 0i64, 0i64, 0i64);
+        for (flags, size) in messages {
+            total += sign;
+            unseen += if flags.contains(SystemFlags::SEEN) { 0 } else { sign };
+            deleted += if flags.contains(SystemFlags::DELETED) { sign } else { 0 };
+            let size = i64::try_from(size).ok().and_then(|size| bytes.checked_add(size * sign));
+            bytes = size.ok_or_else(|| Error::Invalid("message too large".into()))?;
+        }
         self.execute(
             "UPDATE mailbox SET total = total + ?3, unseen = unseen + ?4, deleted = deleted + ?5, bytes = bytes + ?6 \
              WHERE account_id = ?1 AND id = ?2",
-            vals![self.account, mailbox, sign, unseen, deleted, bytes],
+            vals![self.account, mailbox, total, unseen, deleted, bytes],
         )?;
         self.execute(
             "UPDATE account_state SET used_bytes = used_bytes + ?2 WHERE account_id = ?1",

@@ -4,11 +4,14 @@ use std::ops::ControlFlow;
 
 use sterna_core::{EmailId, MailboxId, Uid};
 
-use super::append::Import;
+use super::append::{Appended, INSERT, Import};
 use super::keyset::StoredFlags;
 use super::page::UidRange;
 use crate::db::Tx;
 use crate::error::{Error, Result};
+
+/// Messages in one statement at most, which bounds the memory of their rows.
+const AT_ONCE: usize = 1_000;
 
 /// A message and its copy, as COPYUID pairs them (RFC 4315 §3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,12 +54,20 @@ impl Tx<'_> {
         let n = u32::try_from(rows.len()).map_err(|_| Error::Invalid("too many messages at once".into()))?;
         let first = self.take_uids(to, n)?.get();
         let modseq = self.modseq()?;
+        let (import, mut uids) = (Import::default(), (first..).map_while(Uid::new));
         let mut copied = Vec::with_capacity(rows.len());
-        for (uid, (source, email, flags, size)) in (first..).map_while(Uid::new).zip(rows) {
-            self.insert_message(to, uid, email, flags, modseq, &Import::default())?;
-            self.count(to, flags.system(), size, 1)?;
-            copied.push(Copied { from: source, to: uid });
+        for rows in rows.chunks(AT_ONCE) {
+            let inserted: Vec<_> = uids
+                .by_ref()
+                .zip(rows)
+                .map(|(uid, (source, email, flags, _))| {
+                    copied.push(Copied { from: *source, to: uid });
+                    self.message_row(to, &Appended { uid, email: *email, modseq }, *flags, modseq, &import)
+                })
+                .collect();
+            self.execute_many(INSERT, &inserted)?;
         }
+        self.count(to, rows.iter().map(|(_, _, flags, size)| (flags.system(), *size)), 1)?;
         self.touch(to, modseq)?;
         Ok(copied)
     }

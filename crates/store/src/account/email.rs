@@ -96,7 +96,7 @@ impl Tx<'_> {
             }
             let delete = "DELETE FROM email WHERE account_id = ?1 AND id = ?2 RETURNING blob_id";
             let Some(blob) = self.one(delete, vals![self.account, *id], |r| Ok(BlobId(r.u64(0)?)))? else { continue };
-            self.entomb(GONE_EMAIL, 0, modseq, id.0)?;
+            self.entomb(GONE_EMAIL, 0, modseq, &[id.0])?;
             let named = "SELECT 1 FROM email WHERE account_id = ?1 AND blob_id = ?2";
             if self.one(named, vals![self.account, blob], |_| Ok(()))?.is_none() {
                 self.release_blob(blob)?;

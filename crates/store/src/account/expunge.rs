@@ -67,10 +67,9 @@ impl Tx<'_> {
         let keys: Vec<[Val<'_>; 3]> =
             doomed.iter().map(|d| [self.account.into(), mailbox.into(), d.uid.into()]).collect();
         self.execute_many("DELETE FROM message WHERE account_id = ?1 AND mailbox_id = ?2 AND uid = ?3", &keys)?;
-        for d in &doomed {
-            self.entomb(GONE_MESSAGE, mailbox.0, modseq, u64::from(d.uid.get()))?;
-            self.count(mailbox, d.flags, d.size, -1)?;
-        }
+        let uids: Vec<u64> = doomed.iter().map(|d| u64::from(d.uid.get())).collect();
+        self.entomb(GONE_MESSAGE, mailbox.0, modseq, &uids)?;
+        self.count(mailbox, doomed.iter().map(|d| (d.flags, d.size)), -1)?;
         let emails: Vec<EmailId> = doomed.iter().map(|d| d.email).collect();
         self.release_emails(&emails, modseq)?;
         self.touch(mailbox, modseq)?;

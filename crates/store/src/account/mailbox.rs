@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use sterna_core::{MailboxId, ModSeq, Role, Uid, UidValidity};
 
-use crate::db::{Row, Tx, vals};
+use crate::db::{Row, Tx, Val, vals};
 use crate::error::{Error, Result};
 
 /// What a tombstone stands for.
@@ -227,7 +227,7 @@ impl Tx<'_> {
         self.forget_expunged(id)?;
         // A move that brought it brings it again if its source still has it.
         self.execute("DELETE FROM move_folder WHERE account_id = ?1 AND mailbox_id = ?2", vals![self.account, id])?;
-        self.entomb(GONE_MAILBOX, 0, modseq, id.0)
+        self.entomb(GONE_MAILBOX, 0, modseq, &[id.0])
     }
 
     fn forget_expunged(&self, id: MailboxId) -> Result<()> {
@@ -317,13 +317,16 @@ impl Tx<'_> {
         }
     }
 
-    pub(crate) fn entomb(&self, kind: i64, mailbox: u64, modseq: ModSeq, id: u64) -> Result<()> {
-        self.execute(
+    pub(crate) fn entomb(&self, kind: i64, mailbox: u64, modseq: ModSeq, ids: &[u64]) -> Result<()> {
+        let rows: Vec<[Val<'_>; 5]> = ids
+            .iter()
+            .map(|id| [self.account.into(), kind.into(), mailbox.into(), modseq.into(), (*id).into()])
+            .collect();
+        self.execute_many(
             "INSERT INTO tombstone (account_id, kind, mailbox_id, modseq, id) VALUES (?1, ?2, ?3, ?4, ?5) \
              ON CONFLICT DO NOTHING",
-            vals![self.account, kind, mailbox, modseq, id],
-        )?;
-        Ok(())
+            &rows,
+        )
     }
 
     fn refuse_taken_name(&self, parent: u64, name: &str) -> Result<()> {
