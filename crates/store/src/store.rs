@@ -82,6 +82,7 @@ impl Store {
             store.share_key().await?;
             store.0.backend.watch(&store.0.open);
         }
+        store.release_leftovers().await?;
         Ok(store)
     }
 

@@ -14,7 +14,7 @@ use support::{config, email};
 const TERM: Duration = Duration::from_secs(6);
 
 struct Fixture {
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
     clock: Arc<ManualClock>,
     store: Store,
     accounts: Vec<AccountId>,
@@ -32,7 +32,7 @@ impl Fixture {
             let address = Address::parse(&format!("{name}@example.org")).unwrap();
             accounts.push(store.add_account(&address, None, None).await.unwrap());
         }
-        Fixture { _directory: directory, clock, store, accounts }
+        Fixture { directory, clock, store, accounts }
     }
 
     /// Lets time pass by the clock that counts: the database's, where nodes share one.
@@ -141,4 +141,14 @@ async fn a_job_is_seized_whoever_holds_it_and_ends_with_its_move_and_its_account
     f.pass(6).await;
     let left: Vec<AccountId> = f.claim(9).await.iter().map(|lease| lease.account).collect();
     assert_eq!(left, [f.accounts[1]]);
+}
+
+#[tokio::test]
+async fn a_node_that_starts_again_gives_back_what_it_held() {
+    let Fixture { directory, clock, store, accounts } = Fixture::new().await;
+    let lease = store.seize(accounts[0], JobKind::Move, TERM).await.unwrap();
+    drop((store, lease));
+    let store = Store::open_with(config(directory.path()), clock).await.unwrap();
+    assert_eq!(store.job(accounts[0], JobKind::Move).await.unwrap().unwrap().holder, None);
+    assert!(store.claim_one(accounts[0], JobKind::Move, TERM).await.unwrap().is_some());
 }

@@ -5,7 +5,7 @@
 //! for the token in the same transaction ([`Account::under`]): who has lost a job can write nothing any more.
 
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sterna_core::{AccountId, ModSeq};
@@ -42,7 +42,7 @@ impl<'a> From<JobKind> for Val<'a> {
 /// A job as everybody sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
-    /// Host and process that hold it; `None`: it waits to be taken.
+    /// Host and data directory of the node that holds it; `None`: it waits to be taken.
     pub holder: Option<String>,
 }
 
@@ -83,13 +83,6 @@ impl Lease {
     }
 }
 
-/// Who this process is, for a person to read.
-static HOLDER: LazyLock<String> = LazyLock::new(|| {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host = Some(host.trim()).filter(|host| !host.is_empty()).unwrap_or("node");
-    format!("{host}:{}", std::process::id())
-});
-
 impl Store {
     /// Adds a job that waits to be taken; `false` if the account has one of the kind.
     pub async fn add_job(&self, account: AccountId, kind: JobKind) -> Result<bool> {
@@ -109,14 +102,14 @@ impl Store {
     /// Takes up to `limit` jobs that nobody holds, or whose holder's term has run out, for `term`. Those that another
     /// node is taking or writing under at this moment are passed over.
     pub async fn claim(&self, kind: JobKind, limit: usize, term: Duration) -> Result<Vec<Lease>> {
-        let directory = self.directory();
+        let (directory, holder) = (self.directory(), self.holder());
         // A look first: a node that finds nothing, which is the rule, does not take the directory's write lock.
         if directory.read(move |tx| tx.free_jobs(kind, limit, "")).await?.is_empty() {
             return Ok(Vec::new());
         }
         let taken = directory.write(move |tx| {
             let free = tx.free_jobs(kind, limit, tx.skip_locked())?;
-            tx.take(kind, free, term)
+            tx.take(kind, free, &holder, term)
         });
         let taken = taken.await?;
         Ok(taken.into_iter().map(|taken| self.lease(kind, taken)).collect())
@@ -124,9 +117,10 @@ impl Store {
 
     /// Takes the job of one account; `None` if it has none, or another holds it.
     pub async fn claim_one(&self, account: AccountId, kind: JobKind, term: Duration) -> Result<Option<Lease>> {
+        let holder = self.holder();
         let taken = self.directory().write(move |tx| {
             let free: Vec<_> = tx.free_job(account, kind)?.into_iter().collect();
-            tx.take(kind, free, term)
+            tx.take(kind, free, &holder, term)
         });
         Ok(taken.await?.into_iter().next().map(|taken| self.lease(kind, taken)))
     }
@@ -134,13 +128,33 @@ impl Store {
     /// Takes the job of an account whoever holds it, and adds it if there is none. Returns when no write of an earlier
     /// holder can follow.
     pub async fn seize(&self, account: AccountId, kind: JobKind, term: Duration) -> Result<Lease> {
+        let holder = self.holder();
         let taken = self.directory().write(move |tx| {
             tx.add_job(account, kind)?;
             let held: Vec<_> = tx.lock_job(account, kind)?.into_iter().collect();
-            tx.take(kind, held, term)
+            tx.take(kind, held, &holder, term)
         });
         let taken = taken.await?.into_iter().next();
         Ok(self.lease(kind, taken.ok_or_else(|| Error::Internal("a job was lost".into()))?))
+    }
+
+    /// Gives back what an earlier process with this data directory held when it died. Called once, at opening.
+    pub(crate) async fn release_leftovers(&self) -> Result<()> {
+        // Where nobody else can have the store open, the directory may have been moved meanwhile.
+        let holder = if self.shared() { self.holder() } else { String::new() };
+        let earlier = holder.clone();
+        if self.directory().read(move |tx| tx.holds(&earlier)).await? {
+            self.directory().write(move |tx| tx.release_all(&holder)).await?;
+        }
+        Ok(())
+    }
+
+    /// Who this node is, for a person to read, and the same in its next life.
+    fn holder(&self) -> String {
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let host = Some(host.trim()).filter(|host| !host.is_empty()).unwrap_or("node");
+        let data = self.data().canonicalize().unwrap_or_else(|_| self.data().to_owned());
+        format!("{host}:{}", data.display())
     }
 
     fn lease(&self, kind: JobKind, (account, token): (AccountId, ModSeq)) -> Lease {
@@ -231,9 +245,14 @@ impl Tx<'_> {
 
     /// Gives jobs to this process. Their token is the directory's clock, so that none ever comes twice: a job that was
     /// removed and added again has nothing in common with the earlier one.
-    fn take(&self, kind: JobKind, jobs: Vec<AccountId>, term: Duration) -> Result<Vec<(AccountId, ModSeq)>> {
+    fn take(
+        &self,
+        kind: JobKind,
+        jobs: Vec<AccountId>,
+        holder: &str,
+        term: Duration,
+    ) -> Result<Vec<(AccountId, ModSeq)>> {
         let (token, until) = (self.modseq()?, self.end_of(term)?);
-        let holder = HOLDER.as_str();
         let row = |account: &AccountId| [(*account).into(), kind.into(), holder.into(), token.into(), until.into()];
         self.execute_many(
             "UPDATE job SET holder = ?3, token = ?4, until = ?5 WHERE account_id = ?1 AND kind = ?2",
@@ -254,6 +273,20 @@ impl Tx<'_> {
         self.execute(
             "UPDATE job SET holder = '', until = 0 WHERE account_id = ?1 AND kind = ?2 AND token = ?3",
             vals![lease.account, lease.kind, lease.token],
+        )?;
+        Ok(())
+    }
+
+    /// Whether a holder, or anybody if it is empty, has a job; its term may have run out.
+    fn holds(&self, holder: &str) -> Result<bool> {
+        let sql = "SELECT 1 FROM job WHERE until > 0 AND (?1 = '' OR holder = ?1)";
+        Ok(self.one(sql, vals![holder], |_| Ok(()))?.is_some())
+    }
+
+    fn release_all(&self, holder: &str) -> Result<()> {
+        self.execute(
+            "UPDATE job SET holder = '', until = 0 WHERE until > 0 AND (?1 = '' OR holder = ?1)",
+            vals![holder],
         )?;
         Ok(())
     }
