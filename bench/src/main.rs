@@ -43,6 +43,9 @@ enum Command {
         /// A hundredth of everything: proves the runners, measures nothing
         #[arg(long)]
         quick: bool,
+        /// Lists on standard error the statements that PostgreSQL was given in each measurement
+        #[arg(long)]
+        statements: bool,
         /// The file for the report; standard output if absent
         #[arg(long)]
         out: Option<PathBuf>,
@@ -74,7 +77,9 @@ fn main() -> ExitCode {
                 println!("{} messages, {mb:.1} MB in {time:.1} s below {}", written.messages, out.display());
             })
         }
-        Command::Run { only, runs, quick, out } => run(&Options { only, runs: runs.max(1), quick, out }),
+        Command::Run { only, runs, quick, statements, out } => {
+            run(&Options { only, runs: runs.max(1), quick, statements, out })
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -21,7 +21,7 @@ const NAMES: [&str; 6] = ["log in", "select", "fetch", "store", "append", "expun
 pub fn measure(contender: &mut dyn Contender, options: &Options, report: &mut Report) {
     let length = Duration::from_secs(if options.quick { 1 } else { 20 });
     let messages: Vec<Vec<u8>> = Corpus::sized(Profile::Many, 50, 2).map(|m| m.raw).collect();
-    let users: Vec<User> = (0..CLIENTS).map(|_| contender.empty_user()).collect();
+    let users: Vec<User> = contender.empty_users(CLIENTS);
     for user in &users {
         let mut wire = ImapWire::login(contender.port(), &user.login, &user.password);
         for message in messages.iter().take(scaled(options, 5_000)) {

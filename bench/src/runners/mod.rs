@@ -12,17 +12,21 @@
 mod append;
 mod contender;
 mod idle;
+mod letters;
 mod load;
 mod machine;
 mod reading;
 mod report;
 mod seeding;
+mod shared;
 
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Instant;
 
 pub use contender::{Contender, DovecotContender, SternaContender};
 pub use report::{Better, Report};
+pub use shared::SharedServers;
 
 use crate::Profile;
 
@@ -35,6 +39,8 @@ pub struct Options {
     pub runs: usize,
     /// A hundredth of the mail and of the time: proves the runners, measures nothing.
     pub quick: bool,
+    /// Lists on standard error what PostgreSQL was asked in each measurement.
+    pub statements: bool,
     /// Where the report goes; standard output if absent.
     pub out: Option<PathBuf>,
 }
@@ -50,40 +56,53 @@ pub fn run(options: &Options) -> std::io::Result<()> {
     let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|o| o == name);
     let mut report = Report::default();
     let started = Instant::now();
+    let before = machine::durable_write();
+    let shared = Rc::new(SharedServers::start(options.statements));
+    report.note(&shared.describe());
     if wanted("seeding") {
-        seeding::measure(options, &mut report);
+        seeding::measure(&shared, options, &mut report);
     }
     if SECTIONS[1..].iter().any(|s| wanted(s)) {
-        let messages = scaled(options, Profile::Many.messages());
-        let dovecot = DovecotContender::filled(Profile::Many, messages);
-        let sterna = SternaContender::empty();
-        sterna.move_from(&dovecot);
-        let mut contenders: Vec<Box<dyn Contender>> = vec![Box::new(dovecot), Box::new(sterna)];
-        for contender in &mut contenders {
-            if wanted("reading") {
-                reading::measure(contender.as_mut(), messages, options, &mut report);
-            }
-            if wanted("load") {
-                load::measure(contender.as_mut(), options, &mut report);
-            }
-            if wanted("idle") {
-                idle::measure(contender.as_mut(), options, &mut report);
-            }
-            if wanted("append") {
-                append::measure(contender.as_mut(), options, &mut report);
-            }
-        }
+        others(&wanted, &shared, options, &mut report);
     }
     if options.quick {
         report.note("Taken with --quick: too little mail and time to mean anything.");
     }
-    let text = report.markdown(&machine::describe(), started.elapsed());
+    let text = report.markdown(&machine::describe(before, machine::durable_write()), started.elapsed());
     match &options.out {
         Some(file) => std::fs::write(file, text),
         None => {
             print!("{text}");
             Ok(())
         }
+    }
+}
+
+/// Everything that is measured on servers which hold a mailbox of 100,000 messages: each contender through each group.
+fn others(wanted: &dyn Fn(&str) -> bool, shared: &Rc<SharedServers>, options: &Options, report: &mut Report) {
+    let corpus = wanted("reading");
+    let messages = scaled(options, Profile::Many.messages());
+    let dovecot = if corpus { DovecotContender::filled(Profile::Many, messages) } else { DovecotContender::empty() };
+    let sternas = [SternaContender::embedded(), SternaContender::shared(shared)];
+    if corpus {
+        sternas.iter().for_each(|sterna| sterna.move_from(&dovecot));
+    }
+    let mut contenders: Vec<Box<dyn Contender>> = vec![Box::new(dovecot)];
+    contenders.extend(sternas.map(|sterna| Box::new(sterna) as Box<dyn Contender>));
+    for contender in &mut contenders {
+        if wanted("reading") {
+            reading::measure(contender.as_mut(), messages, options, report);
+        }
+        if wanted("load") {
+            load::measure(contender.as_mut(), options, report);
+        }
+        if wanted("idle") {
+            idle::measure(contender.as_mut(), options, report);
+        }
+    }
+    if wanted("append") {
+        contenders.insert(1, Box::new(DovecotContender::safest()));
+        append::measure(&mut contenders, options, report);
     }
 }
 

@@ -1,23 +1,26 @@
 //! Copying a whole mailbox out of Dovecot: the tools that people use today, on the big corpus.
 
 use std::process::Command;
+use std::rc::Rc;
 use std::time::Duration;
 
 use sterna_tests::{Dovecot, Mbsync, MbsyncOptions, peer, run as run_program};
 
 use super::contender::{Contender, DovecotContender, SternaContender, folders};
 use super::report::{Better, Report};
+use super::shared::SharedServers;
 use super::{Options, scaled, seconds};
 use crate::Profile;
 
 const SECTION: &str = "Copying a mailbox of 10,000 messages, about 580 MB, out of Dovecot";
 
 /// Every tool on the same source, each run into an empty target.
-pub fn measure(options: &Options, report: &mut Report) {
+pub fn measure(shared: &Rc<SharedServers>, options: &Options, report: &mut Report) {
     let source = DovecotContender::filled(Profile::Big, scaled(options, Profile::Big.messages()));
     for _ in 0..options.runs {
         read_everything(&source, report);
-        sterna(&source, report);
+        sterna(SternaContender::embedded(), &source, report);
+        sterna(SternaContender::shared(shared), &source, report);
         doveadm_backup(&source, report);
         mbsync(&source, report);
         imapsync(&source, report);
@@ -39,14 +42,16 @@ fn read_everything(source: &DovecotContender, report: &mut Report) {
 }
 
 /// `sterna move start --wait` beside a running server, from the command's start to its end: every message durable.
-fn sterna(source: &DovecotContender, report: &mut Report) {
-    let mut target = SternaContender::empty();
+fn sterna(mut target: SternaContender, source: &DovecotContender, report: &mut Report) {
+    let name = format!("sterna move, {}", target.store());
     for measure in ["first copy", "a pass with nothing to do"] {
+        target.settle();
         let time = seconds(|| target.move_from(source));
-        report.add(SECTION, measure, "s", Better::Lower, "sterna move", time);
+        target.tell_statements(measure, source.messages());
+        report.add(SECTION, measure, "s", Better::Lower, &name, time);
     }
     let peak = target.peak_memory() as f64 / f64::from(1 << 20);
-    report.add(SECTION, "peak resident memory of the copying process", "MiB", Better::Lower, "sterna move", peak);
+    report.add(SECTION, "peak resident memory of the copying process", "MiB", Better::Lower, &name, peak);
 }
 
 fn doveadm_backup(source: &DovecotContender, report: &mut Report) {
