@@ -37,13 +37,16 @@ impl Job {
     }
 }
 
+/// A task that runs moves, and how to end it.
+type Working = (Cancel, JoinHandle<()>);
+
 /// All of them.
 #[derive(Clone)]
 pub(super) struct Jobs {
     store: Store,
     mover: Mover,
     /// What runs moves in this process: the server's loop, or the runs of a command.
-    working: Arc<Mutex<Vec<(Cancel, JoinHandle<()>)>>>,
+    working: Arc<Mutex<Vec<Working>>>,
     /// The server's loop runs what is planned.
     serves: bool,
 }
