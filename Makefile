@@ -2,31 +2,33 @@
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test test-shared lint peers bench fuzz
+# One PostgreSQL and one S3 server, which live as long as the run.
+WITH_PEERS := $(TARGET)/debug/with-peers
+
+# The tests of a profile of .config/nextest.toml. Without cargo-nextest all tests run, neither bounded nor isolated.
+run = sh -c 'if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace --profile $(1); \
+	else echo "note: cargo-nextest is not installed; running cargo test"; cargo test --workspace; fi'
+
+.PHONY: demo test test-embedded test-shared binaries lint peers bench fuzz
 
 # The tour on loopback: an old platform, a new one, a mailbox moving from one to the other.
 demo:
 	cargo build --release -p sterna
 	$(TARGET)/release/sterna demo
 
-test: peers lint
-	cargo build -p sterna
-	@if cargo nextest --version >/dev/null 2>&1; then \
-		cargo nextest run --workspace; \
-	else \
-		echo "note: cargo-nextest is not installed; running cargo test, which neither bounds nor isolates the tests"; \
-		cargo test --workspace; \
-	fi
+test: peers lint test-embedded test-shared
 
-# The same suites on PostgreSQL and S3, which live as long as the run.
-test-shared: peers
-	cargo build -p sterna -p sterna-tests --bins
-	@if cargo nextest --version >/dev/null 2>&1; then \
-		STERNA_TEST_STORE=shared $(TARGET)/debug/with-peers cargo nextest run --workspace; \
-	else \
-		echo "note: cargo-nextest is not installed; running cargo test, which neither bounds nor isolates the tests"; \
-		STERNA_TEST_STORE=shared $(TARGET)/debug/with-peers cargo test --workspace; \
-	fi
+# Every test, with the mail of all fixtures in files. (A few test the shared store in any run.)
+test-embedded: binaries
+	$(WITH_PEERS) $(call run,default)
+
+# What lies on the store, once more with the mail in PostgreSQL and S3: the profile says which tests those are.
+test-shared: binaries
+	STERNA_TEST_STORE=shared $(WITH_PEERS) $(call run,shared)
+
+# The tests and the programs that they run, in one build: features of dependencies would differ in two.
+binaries: peers
+	cargo test --workspace --no-run
 
 lint:
 	cargo fmt --all --check

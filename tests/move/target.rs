@@ -1,4 +1,4 @@
-//! A store in a temporary directory with one account, moves into it, and what a client would see of it.
+//! A store with one account, moves into it, and what a client would see of it.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -11,6 +11,7 @@ use sterna_migrate::{
     Cancel, Comparison, MoveOptions, Mover, Progress, ReceiptOptions, Result, Secret, SourceSpec, State,
 };
 use sterna_store::{Account, Mailbox, MailboxTree, Store, UidRange};
+use sterna_tests::backend::store_config;
 use sterna_tests::{Dovecot, Folder, Ignore, Mailboxes, Message, User, snapshot};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -28,7 +29,7 @@ pub struct Target {
 impl Target {
     pub async fn new() -> Target {
         let directory = tempfile::tempdir().unwrap();
-        let store = Store::open(directory.path(), Arc::new(SystemClock)).await.unwrap();
+        let store = Store::open_with(store_config(directory.path()), Arc::new(SystemClock)).await.unwrap();
         store.add_domain("example.org").await.unwrap();
         let address = Address::parse("anne@example.org").unwrap();
         let account = store.add_account(&address, None, None).await.unwrap();
@@ -41,7 +42,7 @@ impl Target {
         drop((store, mover));
         // Blocking tasks of an aborted run may hold the store for a moment longer.
         let store = loop {
-            match Store::open(directory.path(), Arc::new(SystemClock)).await {
+            match Store::open_with(store_config(directory.path()), Arc::new(SystemClock)).await {
                 Ok(store) => break store,
                 Err(sterna_store::Error::Locked(_)) => tokio::time::sleep(Duration::from_millis(10)).await,
                 Err(e) => panic!("{e}"),

@@ -4,10 +4,12 @@
 //! (it names them in the environment and clears up behind every test process), else this process starts its own, once.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::id;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{OnceLock, mpsc};
+
+use sterna_store::{BlobKind, Engine, PostgresConfig, S3Config, StoreConfig};
 
 use crate::janitor::Janitor;
 use crate::leftovers::Leftovers;
@@ -51,8 +53,13 @@ pub fn fresh_database() -> String {
 /// A fresh, empty place in object storage.
 #[track_caller]
 pub fn fresh_s3() -> S3Place {
-    static SERVER: OnceLock<(String, Option<PathBuf>)> = OnceLock::new();
     static NEXT: AtomicU64 = AtomicU64::new(0);
+    s3_place(&format!("t{}-{}/", id(), NEXT.fetch_add(1, Ordering::Relaxed)))
+}
+
+#[track_caller]
+fn s3_place(prefix: &str) -> S3Place {
+    static SERVER: OnceLock<(String, Option<PathBuf>)> = OnceLock::new();
     let (endpoint, root) = SERVER.get_or_init(|| match std::env::var(S3) {
         Ok(endpoint) => (endpoint, std::env::var_os(S3_ROOT).map(PathBuf::from)),
         Err(_) => keep(|| {
@@ -60,7 +67,48 @@ pub fn fresh_s3() -> S3Place {
             ((server.endpoint(), Some(server.root())), server.path().to_owned(), server)
         }),
     });
-    S3Place::new(endpoint, &format!("t{}-{}/", id(), NEXT.fetch_add(1, Ordering::Relaxed)), root.as_deref())
+    S3Place::new(endpoint, prefix, root.as_deref())
+}
+
+/// What opens the store of a fixture with this data directory, now and again: embedded in it or, in a shared run, at a
+/// fresh place.
+#[track_caller]
+pub fn store_config(directory: &Path) -> StoreConfig {
+    match place(directory) {
+        Some((database, s3)) => shared_config(directory, &database, &s3),
+        None => StoreConfig::embedded(directory),
+    }
+}
+
+/// The database and the objects of the fixture with this data directory, where a file remembers them; fresh ones at first.
+/// `None`: the run is embedded, and everything lies in the directory.
+///
+/// # Panics
+/// If the file cannot be written or read.
+#[track_caller]
+pub fn place(directory: &Path) -> Option<(String, S3Place)> {
+    if !shared() {
+        return None;
+    }
+    let remembered = directory.join("place");
+    if !remembered.exists() {
+        std::fs::create_dir_all(directory).expect("make the data directory");
+        let place = [fresh_database(), fresh_s3().prefix].join("\n");
+        std::fs::write(&remembered, place).expect("remember the place of the store");
+    }
+    let text = std::fs::read_to_string(&remembered).expect("read the place of the store");
+    let (database, prefix) = text.split_once('\n').expect("a database and a prefix");
+    Some((database.to_owned(), s3_place(prefix)))
+}
+
+/// What opens the store at this place in PostgreSQL and S3.
+pub fn shared_config(directory: &Path, database: &str, s3: &S3Place) -> StoreConfig {
+    let blobs = S3Config::new(&s3.endpoint, &s3.bucket, &s3.access_key, &s3.secret_key);
+    StoreConfig {
+        engine: Engine::Postgres(PostgresConfig::new(database)),
+        blobs: BlobKind::S3(S3Config { prefix: s3.prefix.clone(), ..blobs }),
+        ..StoreConfig::embedded(directory)
+    }
 }
 
 /// The tables `[store]` and `[blobs]` of a `sterna.toml` that lead to a fresh place.

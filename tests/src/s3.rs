@@ -159,8 +159,21 @@ impl S3Place {
     /// If the server is a foreign one, whose directory is unknown.
     #[track_caller]
     pub fn objects(&self) -> BTreeMap<String, u64> {
-        let root = self.root.as_ref().unwrap_or_else(|| panic!("{S3_ROOT} does not name the server's directory"));
-        objects(root, &self.prefix)
+        objects(self.root(), &self.prefix)
+    }
+
+    /// The file that an object of this place is (key without the prefix), to damage it.
+    ///
+    /// # Panics
+    /// As [`S3Place::objects`].
+    #[track_caller]
+    pub fn file(&self, key: &str) -> PathBuf {
+        self.root().join(&self.bucket).join([&self.prefix, key].concat())
+    }
+
+    #[track_caller]
+    fn root(&self) -> &Path {
+        self.root.as_ref().unwrap_or_else(|| panic!("{S3_ROOT} does not name the server's directory"))
     }
 
     /// The same place by way of a relay on this port of 127.0.0.1.

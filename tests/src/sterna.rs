@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
+use crate::backend;
 use crate::dovecot::User;
 use crate::memory::{Memory, tree_memory};
 use crate::ports::Port;
@@ -23,7 +24,8 @@ const BUILD: Duration = Duration::from_secs(1_800);
 pub struct SternaConfig {
     /// Listens for implicit TLS too.
     pub imaps: bool,
-    /// Further lines at the end of `sterna.toml` (whole tables).
+    /// Further lines at the end of `sterna.toml` (whole tables). Without a table `[store]` the server keeps its mail
+    /// where this run's fixtures do: see [`crate::backend`].
     pub extra: String,
 }
 
@@ -55,7 +57,10 @@ impl SternaServer {
     pub fn prepared(config: &SternaConfig) -> SternaServer {
         let directory = tempfile::Builder::new().prefix("sterna-test-").tempdir().expect("make a directory");
         let (imap, imaps) = (Port::free(), Port::free());
-        let text = configuration(config, directory.path(), imap.number(), imaps.number());
+        let mut text = configuration(config, directory.path(), imap.number(), imaps.number());
+        if backend::shared() && !config.extra.contains("[store]") {
+            text.push_str(&backend::sterna_toml_tables());
+        }
         std::fs::write(directory.path().join("sterna.toml"), text).unwrap();
         SternaServer { process: None, imap, imaps, directory }
     }

@@ -144,8 +144,13 @@ async fn outcome(batches: &[Vec<Sample>], write: Write) -> (Vec<Option<Error>>, 
     (errors, f.account.read(seen).await.unwrap())
 }
 
+/// Fewer on a shared store, where each case makes two databases.
+fn cases() -> u32 {
+    if sterna_tests::backend::shared() { 12 } else { 40 }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
     #[test]
     fn a_batch_gives_what_its_messages_give_one_by_one(batches in proptest::collection::vec(batch(), 1..5)) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();

@@ -1,9 +1,10 @@
-//! A small client for tests: a real connection to a server in this process, with a store in a temporary directory.
+//! A small client for tests: a real connection to a server in this process, with a store of its own.
 
 use std::sync::Arc;
 
 use sterna_core::{Address, Flag, Flags, SystemClock};
 use sterna_store::{Account, Store};
+use sterna_tests::backend::store_config;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -30,7 +31,7 @@ impl Server {
     /// Listens on a free loopback port.
     pub async fn start(change: impl FnOnce(&mut ServerConfig)) -> Arc<Server> {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path(), Arc::new(SystemClock)).await.unwrap();
+        let store = Store::open_with(store_config(dir.path()), Arc::new(SystemClock)).await.unwrap();
         store.add_domain("example.org").await.unwrap();
         let id = store.add_account(&Address::parse(USER).unwrap(), Some(PASSWORD), None).await.unwrap();
         let account = store.account(id).await.unwrap();

@@ -3,12 +3,14 @@
 #![allow(dead_code, missing_docs)] // Each test binary uses its part.
 #![allow(clippy::unwrap_used)] // A fixture that cannot be made fails the test.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use sterna_core::{Address, DateTime, Flag, Flags, Keyword, MailboxId, ManualClock, SystemFlags, Uid};
-use sterna_store::{
-    Account, BlobKind, BlobWriter, Engine, NewEmail, PostgresConfig, S3Config, Store, StoreConfig, UidRange,
-};
+use sterna_store::{Account, BlobWriter, NewEmail, Store, UidRange};
+use sterna_tests::backend::place;
+pub use sterna_tests::backend::store_config as config;
+use sterna_tests::psql;
 
 pub struct Fixture {
     pub dir: tempfile::TempDir,
@@ -19,27 +21,6 @@ pub struct Fixture {
 
 pub async fn open(dir: &std::path::Path) -> Store {
     Store::open_with(config(dir), Arc::new(ManualClock::at(1_800_000_000))).await.unwrap()
-}
-
-/// The store of a directory: embedded in it, or at a place of its own in PostgreSQL and S3 that a file there names.
-pub fn config(dir: &std::path::Path) -> StoreConfig {
-    let mut config = StoreConfig::embedded(dir);
-    if sterna_tests::backend::shared() {
-        let named = dir.join("place");
-        if !named.exists() {
-            let s3 = sterna_tests::backend::fresh_s3();
-            let place = [sterna_tests::backend::fresh_database(), s3.endpoint, s3.bucket, s3.prefix];
-            std::fs::write(&named, [place.as_slice(), &[s3.access_key, s3.secret_key]].concat().join("\n")).unwrap();
-        }
-        let text = std::fs::read_to_string(&named).unwrap();
-        let [url, endpoint, bucket, prefix, access_key, secret_key] = text.lines().collect::<Vec<_>>()[..] else {
-            panic!("{text}")
-        };
-        config.engine = Engine::Postgres(PostgresConfig::new(url));
-        let s3 = S3Config::new(endpoint, bucket, access_key, secret_key);
-        config.blobs = BlobKind::S3(S3Config { prefix: prefix.to_owned(), ..s3 });
-    }
-    config
 }
 
 impl Fixture {
@@ -61,6 +42,25 @@ impl Fixture {
     pub async fn append(&self, mailbox: MailboxId, body: &[u8], flags: Flags) -> Uid {
         let email = self.email(body);
         self.account.write(move |tx| tx.append(mailbox, &email, &flags)).await.unwrap().uid
+    }
+
+    /// The files that large bodies lie in: the account's own, or those of the S3 server.
+    pub fn objects(&self) -> Vec<PathBuf> {
+        match place(self.dir.path()) {
+            Some((_, s3)) => s3.objects().keys().map(|key| s3.file(key)).collect(),
+            None => std::fs::read_dir(self.account.home().join("blobs")).unwrap().map(|f| f.unwrap().path()).collect(),
+        }
+    }
+
+    /// Changes the account's rows behind the store's back.
+    pub fn damage(&self, sql: &str) {
+        match place(self.dir.path()) {
+            Some((database, _)) => drop(psql(&database, sql)),
+            None => {
+                let database = rusqlite::Connection::open(self.account.home().join("account.db")).unwrap();
+                database.execute_batch(sql).unwrap();
+            }
+        }
     }
 
     /// Asserts that every invariant holds.
