@@ -5,6 +5,7 @@
 
 mod client;
 mod platform;
+mod postgres;
 
 use std::io::{IsTerminal, Write};
 use std::time::Instant;
@@ -14,6 +15,7 @@ use sterna_bench::corpus::{Corpus, Profile};
 
 use client::Client;
 use platform::Platform;
+use postgres::Postgres;
 
 /// A step of the tour that did not work: a sentence for the person who watches.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -37,7 +39,7 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     let directory = tempfile::Builder::new().prefix("sterna-demo-").tempdir()?;
     heading("1. Two platforms on this machine");
     let old = Platform::start(&directory.path().join("old"))?;
-    let new = Platform::start(&directory.path().join("new"))?;
+    let mut new = Platform::start(&directory.path().join("new"))?;
     say(&format!("the old one answers IMAP on 127.0.0.1:{}, the new one on 127.0.0.1:{}", old.port, new.port));
     for platform in [&old, &new] {
         platform.cli(&["domain", "add", "example.org"], "")?;
@@ -82,6 +84,29 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     heading("6. Every invariant of the new platform");
     new.watch(&["check"], "")?;
 
+    heading("7. The same mailbox in PostgreSQL");
+    let mut database = None;
+    match postgres::installed() {
+        Some(programs) => {
+            let before = Client::login(new.port, ADDRESS, PASSWORD)?.identity("INBOX")?;
+            let postgres = Postgres::start(&programs, &directory.path().join("postgres"))?;
+            let mut shared = Platform::prepare(&directory.path().join("shared"), &postgres.tables())?;
+            new.stop();
+            let to = shared.configuration.display().to_string();
+            say(&format!("$ sterna store copy --to {to}"));
+            new.watch(&["store", "copy", "--to", &to], "")?;
+            shared.serve()?;
+            let after = Client::login(shared.port, ADDRESS, PASSWORD)?.identity("INBOX")?;
+            if before != after {
+                return Err("the copy differs: please report this".into());
+            }
+            say("the same client sees the same mailbox; with [blobs] in S3, several nodes would serve it");
+            new = shared;
+            database = Some(postgres);
+        }
+        None => say("PostgreSQL is not installed here (apt install postgresql): this step is left out"),
+    }
+
     heading("Try it yourself");
     say("any mail client, no encryption (this is loopback), user name and password the same on both:");
     say(&format!("    old platform   IMAP 127.0.0.1 port {}", old.port));
@@ -93,6 +118,9 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
         say("Enter ends the tour and removes everything.");
         std::io::stdin().read_line(&mut String::new())?;
     }
+    // The server first: it has sessions open there.
+    drop(new);
+    drop(database);
     Ok(())
 }
 

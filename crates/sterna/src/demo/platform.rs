@@ -13,12 +13,19 @@ const START: Duration = Duration::from_secs(20);
 pub struct Platform {
     pub port: u16,
     pub configuration: PathBuf,
-    server: Child,
+    server: Option<Child>,
 }
 
 impl Platform {
-    /// Makes the directory and starts the server; returns when its port answers.
+    /// Makes the directory and starts the server.
     pub fn start(directory: &Path) -> Result<Platform, Failure> {
+        let mut platform = Platform::prepare(directory, "")?;
+        platform.serve()?;
+        Ok(platform)
+    }
+
+    /// Makes the directory, with further tables in the configuration.
+    pub fn prepare(directory: &Path, tables: &str) -> Result<Platform, Failure> {
         std::fs::create_dir_all(directory)?;
         // The port is free now; should somebody take it in between, the server says so.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
@@ -26,26 +33,41 @@ impl Platform {
         std::fs::write(
             &configuration,
             format!(
-                "data = {:?}\nhostname = \"localhost\"\n\n[listen]\nimap = \"127.0.0.1:{port}\"\n\n[auth]\nplaintext = \"loopback\"\n",
+                "data = {:?}\nhostname = \"localhost\"\n\n[listen]\nimap = \"127.0.0.1:{port}\"\n\n[auth]\nplaintext = \"loopback\"\n{tables}",
                 directory.join("data")
             ),
         )?;
-        let log = std::fs::File::create(directory.join("serve.log"))?;
-        let server =
-            sterna(&configuration)?.arg("serve").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()?;
-        let mut platform = Platform { port, configuration, server };
+        Ok(Platform { port, configuration, server: None })
+    }
+
+    /// Starts the server; returns when its port answers.
+    pub fn serve(&mut self) -> Result<(), Failure> {
+        let log = self.configuration.with_file_name("serve.log");
+        let stderr = std::fs::File::create(&log)?;
+        let mut command = sterna(&self.configuration)?;
+        let server = command.arg("serve").stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr).spawn()?;
+        let server = self.server.insert(server);
         let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            if let Some(status) = platform.server.try_wait()? {
-                let log = std::fs::read_to_string(directory.join("serve.log"))?;
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            if let Some(status) = server.try_wait()? {
+                let log = std::fs::read_to_string(log)?;
                 return Err(format!("the server ended at once ({status}):\n{log}").into());
             }
             if begun.elapsed() > START {
+                let port = self.port;
                 return Err(format!("the server did not answer on port {port} within {} s", START.as_secs()).into());
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        Ok(platform)
+        Ok(())
+    }
+
+    /// Stops the server; commands do their work by themselves then.
+    pub fn stop(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            let _ = server.kill();
+            let _ = server.wait();
+        }
     }
 
     /// Runs a command quietly.
@@ -74,8 +96,7 @@ impl Platform {
 
 impl Drop for Platform {
     fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
+        self.stop();
     }
 }
 
