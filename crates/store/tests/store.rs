@@ -166,6 +166,23 @@ async fn a_copy_shares_the_email_and_a_move_leaves_a_tombstone() {
 }
 
 #[tokio::test]
+async fn a_copy_of_more_messages_than_one_statement_takes_leaves_no_uid_out() {
+    let f = Fixture::new().await;
+    let inbox = f.inbox;
+    f.append(inbox, b"a", flags(SEEN, &[])).await;
+    for _ in 0..12 {
+        f.account.write(move |tx| tx.copy(inbox, &[UidRange::ALL], inbox)).await.unwrap();
+    }
+    let index = f.account.index(inbox).await.unwrap();
+    assert!(index.iter().map(|(_, e)| e.uid.get()).eq(1..=4_096));
+    let gone = f.account.write(move |tx| tx.expunge(inbox, &[range(2, 4_000)])).await.unwrap();
+    assert_eq!(gone.len(), 3_999);
+    let left = f.account.read(move |tx| tx.mailbox(inbox)).await.unwrap();
+    assert_eq!((left.total, left.uid_next), (97, 4_097));
+    f.sound().await;
+}
+
+#[tokio::test]
 async fn quota_refuses_and_an_import_may_exceed_it() {
     let f = Fixture::new().await;
     let inbox = f.inbox;

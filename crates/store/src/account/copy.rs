@@ -57,10 +57,11 @@ impl Tx<'_> {
         let (import, mut uids) = (Import::default(), (first..).map_while(Uid::new));
         let mut copied = Vec::with_capacity(rows.len());
         for rows in rows.chunks(AT_ONCE) {
-            let inserted: Vec<_> = uids
-                .by_ref()
-                .zip(rows)
-                .map(|(uid, (source, email, flags, _))| {
+            // The rows lead: what leads is asked once more at the end, and a UID taken from the others would be lost.
+            let inserted: Vec<_> = rows
+                .iter()
+                .zip(uids.by_ref())
+                .map(|((source, email, flags, _), uid)| {
                     copied.push(Copied { from: *source, to: uid });
                     self.message_row(to, &Appended { uid, email: *email, modseq }, *flags, modseq, &import)
                 })
