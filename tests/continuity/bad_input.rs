@@ -130,7 +130,9 @@ fn a_full_disk_is_said_and_the_move_goes_on_once_there_is_space() {
         let body: String = noise.take(1_000_000).collect();
         dovecot.deliver(&user.login, format!("Subject: large\r\n\r\n{body}\r\n").as_bytes());
     }
-    let server = SternaServer::prepared(&sterna_tests::SternaConfig::default());
+    // The embedded store in any run: with a shared one it is not this disk that fills, but the database's.
+    let embedded = "\n[store]\nengine = \"sqlite\"\n".to_owned();
+    let server = SternaServer::prepared(&sterna_tests::SternaConfig { extra: embedded, ..Default::default() });
     let data = server.path().join("data");
     std::fs::create_dir_all(&data).unwrap();
     let unshare = sterna_tests::peer::require("unshare", "util-linux");
