@@ -1,7 +1,7 @@
 //! IDLE (RFC 9051 §6.3.13, RFC 2177): tells at once what others change in the open mailbox, until DONE.
 
 use super::problem::{Problem, Reply};
-use super::session::{Session, going_down, turned_true};
+use super::session::{Session, at, going_down, tell_again, turned_true};
 use crate::codec::framing::{LineStep, plain_line};
 use crate::codec::write::status::continuation;
 
@@ -28,10 +28,10 @@ pub(super) async fn wait_for_done(session: &mut Session) -> Result<Reply, Proble
     let limit = session.service.config.idle_timeout;
     let mut deadline = tokio::time::Instant::now() + limit;
     // What happened between the last command and the subscription to changes.
-    let mut pending = true;
+    let (mut pending, mut again) = (true, None);
     loop {
         if std::mem::take(&mut pending) {
-            tell(session).await?;
+            again = if tell(session).await? { None } else { tell_again() };
             session.out.flush().await?;
         }
         match plain_line(&session.input, MAX_LINE) {
@@ -51,6 +51,7 @@ pub(super) async fn wait_for_done(session: &mut Session) -> Result<Reply, Proble
             biased;
             read = out.stream.read(input) => Event::Read(read?),
             Ok(()) = changes.changed() => Event::Changed,
+            () = at(again) => Event::Changed,
             () = turned_true(shutdown) => Event::Shutdown,
             () = tokio::time::sleep_until(deadline) => Event::Timeout,
         };
@@ -65,19 +66,19 @@ pub(super) async fn wait_for_done(session: &mut Session) -> Result<Reply, Proble
     }
 }
 
-async fn tell(session: &mut Session) -> Result<(), Problem> {
+/// `false`: the store is not available now.
+async fn tell(session: &mut Session) -> Result<bool, Problem> {
     let told = match Box::pin(session.sync(true)).await {
         Ok(()) => Box::pin(session.tell_mailbox_events()).await,
         Err(problem) => Err(problem),
     };
     match told {
         Err(over @ (Problem::Bye { .. } | Problem::Io(_))) => Err(over),
-        // The store is not available now: the next change tries again.
         Err(problem) => {
             tracing::warn!(?problem, "cannot synchronise");
-            Ok(())
+            Ok(false)
         }
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(true),
     }
 }
 

@@ -8,11 +8,12 @@ use std::collections::HashSet;
 use sterna_core::{ModSeq, Role};
 use sterna_store::{Mailbox, MailboxTree};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::names::find;
 use super::notify_events::{Known, Snapshot};
 use super::problem::{Problem, Reply, ReplyCode};
-use super::session::Session;
+use super::session::{Session, at, tell_again};
 use crate::codec::command::Addressing;
 use crate::codec::command::fetch::{Fetch, FetchItem};
 use crate::codec::command::notify::{EventGroup, Events, MailboxFilter, Notify};
@@ -30,6 +31,8 @@ pub(super) struct Notifications(Option<Box<Registered>>);
 pub(super) struct Registered {
     pub groups: Vec<Group>,
     changes: watch::Receiver<ModSeq>,
+    /// When events that could not be told are tried again.
+    again: Option<Instant>,
     /// What the client was told of each mailbox.
     pub told: Snapshot,
 }
@@ -84,11 +87,11 @@ impl Notifications {
 
     /// Waits for a change that may be worth telling; for ever without NOTIFY SET.
     pub async fn changed(&mut self) {
-        if let Some(registered) = &mut self.0
-            && !registered.groups.is_empty()
-            && registered.changes.changed().await.is_ok()
-        {
-            return;
+        if let Some(registered) = self.registered() {
+            tokio::select! {
+                Ok(()) = registered.changes.changed() => return,
+                () = at(registered.again) => return,
+            }
         }
         std::future::pending().await
     }
@@ -143,7 +146,7 @@ pub(super) async fn handle(session: &mut Session, command: Notify) -> Result<Rep
         .await?;
     // Up to here the old rules hold.
     session.sync(true).await?;
-    session.notify = Notifications(Some(Box::new(Registered { groups, changes, told })));
+    session.notify = Notifications(Some(Box::new(Registered { groups, changes, again: None, told })));
     if status {
         session.tell_all_states().await?;
     }
@@ -189,14 +192,18 @@ impl Session {
             Ok(()) => Box::pin(self.tell_mailbox_events()).await,
             Err(problem) => Err(problem),
         };
-        match told {
-            Err(over @ (Problem::Bye { .. } | Problem::Io(_))) => Err(over),
+        let again = match told {
+            Err(over @ (Problem::Bye { .. } | Problem::Io(_))) => return Err(over),
             Err(problem) => {
                 tracing::warn!(?problem, "cannot tell of events");
-                Ok(())
+                tell_again()
             }
-            Ok(()) => Ok(()),
+            Ok(()) => None,
+        };
+        if let Some(registered) = self.notify.registered() {
+            registered.again = again;
         }
+        Ok(())
     }
 
     /// FETCH responses for the last `added` messages of the view (RFC 5465 §5.2).

@@ -9,6 +9,7 @@ use bytes::BytesMut;
 use sterna_core::{MailboxId, Uid};
 use sterna_store::{Account, Keysets, MailboxIndex};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::append::Appends;
 use super::notify::Notifications;
@@ -27,6 +28,9 @@ const MAX_BAD: u32 = 20;
 
 /// Commands that a client may give before it has logged in.
 const MAX_BEFORE_LOGIN: u32 = 100;
+
+/// Changes that could not be read, because the store is away, are looked at again after this time.
+const TELL_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the client has switched on; never off again (RFC 9051 §6.3.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -382,6 +386,19 @@ pub(super) fn going_down() -> Problem {
 pub(super) async fn turned_true(receiver: &mut watch::Receiver<bool>) {
     if receiver.wait_for(|value| *value).await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+/// When to look again at changes that could not be read just now: the store may be back, and no further change may come.
+pub(super) fn tell_again() -> Option<Instant> {
+    Some(Instant::now() + TELL_AGAIN)
+}
+
+/// Waits for a moment; for ever if there is none.
+pub(super) async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 
