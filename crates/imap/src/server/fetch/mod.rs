@@ -15,8 +15,8 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
-use sterna_core::{Flag, Flags, ModSeq, SystemFlags, Uid};
-use sterna_store::{Account, FlagChange, MailboxIndex, UidRange};
+use sterna_core::{Flag, Flags, ModSeq, SystemFlags};
+use sterna_store::{Account, FlagChange, IndexEntry, MailboxIndex, UidRange};
 
 pub(super) use flags::{FlagNames, know_keysets};
 use page::{Job, Page};
@@ -51,7 +51,7 @@ pub(crate) async fn handle(session: &mut Session, command: Fetch) -> Result<Repl
         vanished::tell(session, &command).await?;
     }
     let marks_seen = command.items.iter().any(FetchItem::marks_seen);
-    let seen = if marks_seen { mark_seen(session, &wanted).await? } else { Vec::new() };
+    let before = if marks_seen { mark_seen(session, &wanted).await? } else { Vec::new() };
 
     let plan = Plan::new(command.items, command.by, command.changed_since.is_some(), &session.enabled);
     let selected = session.selected()?;
@@ -60,7 +60,14 @@ pub(crate) async fn handle(session: &mut Session, command: Fetch) -> Result<Repl
     if plan.needs_store() {
         let walk = Walk::new(view.known().clone(), wanted);
         let account = session.account()?.clone();
-        return send(session, &account, Job { walk, view, flags, plan, seen }, command.by).await;
+        let seen = before.iter().map(|entry| entry.uid).collect();
+        let sent = send(session, &account, Job { walk, view, flags, plan, seen }).await;
+        if sent.is_err() {
+            // Not all responses went out: synchronising tells the flags.
+            let view = &mut session.selected_mut()?.view;
+            before.iter().for_each(|entry| view.told_flags(entry.uid, entry.flags, entry.modseq));
+        }
+        return finished(sent?, command.by);
     }
     from_view(session, &view, flags, &plan, &wanted).await?;
     Ok(Reply::ok("FETCH completed"))
@@ -114,8 +121,8 @@ pub(super) fn uid_ranges(index: &MailboxIndex, sequences: impl Iterator<Item = u
 }
 
 /// Sets `\Seen` in one write where it is missing (RFC 9051 §6.4.5), and makes the view know it: the FETCH responses that
-/// follow tell the flags of these messages. Their UIDs, ascending.
-async fn mark_seen(session: &mut Session, wanted: &[u32]) -> Result<Vec<Uid>, Problem> {
+/// follow tell the flags of these messages. The messages as they were told before, by ascending UID.
+async fn mark_seen(session: &mut Session, wanted: &[u32]) -> Result<Vec<IndexEntry>, Problem> {
     let selected = session.selected()?;
     let (view, mailbox) = (&selected.view, selected.mailbox);
     let unseen = wanted.iter().copied().filter(|n| {
@@ -138,16 +145,16 @@ async fn mark_seen(session: &mut Session, wanted: &[u32]) -> Result<Vec<Uid>, Pr
     let now = account.index(mailbox).await?;
     let selected = session.selected_mut()?;
     let known = selected.view.known().clone();
-    let mut seen = Vec::with_capacity(unseen.len());
-    for uid in unseen.iter().filter_map(|n| known.get(*n as usize)).map(|e| e.uid) {
-        if let Some((_, entry)) = now.find(uid) {
-            selected.view.told_flags(uid, entry.flags, entry.modseq);
-            seen.push(uid);
+    let (mut before, mut stored) = (Vec::with_capacity(unseen.len()), Vec::with_capacity(unseen.len()));
+    for entry in unseen.iter().filter_map(|n| known.get(*n as usize)) {
+        if let Some((_, seen)) = now.find(entry.uid) {
+            before.push(selected.view.entry_told(entry));
+            selected.view.told_flags(seen.uid, seen.flags, seen.modseq);
+            stored.push(seen.flags);
         }
     }
-    let stored: Vec<_> = seen.iter().filter_map(|uid| now.find(*uid)).map(|(_, e)| e.flags).collect();
     know_keysets(session, stored.into_iter()).await?;
-    Ok(seen)
+    Ok(before)
 }
 
 /// Answers from memory what needs no more than the view.
@@ -166,8 +173,16 @@ async fn from_view(
     Ok(())
 }
 
+/// What sending all pages came to.
+struct Sent {
+    /// A part was left out because nobody knows its encoding.
+    unknown_encoding: bool,
+    /// Messages that are gone.
+    missing: bool,
+}
+
 /// Reads pages and sends them, the next one being read while one is sent.
-async fn send(session: &mut Session, account: &Account, job: Job, by: Addressing) -> Result<Reply, Problem> {
+async fn send(session: &mut Session, account: &Account, job: Job) -> Result<Sent, Problem> {
     let mut unknown_encoding = false;
     let mut next = account.read(move |tx| job.page(tx, Page::default())).await?;
     loop {
@@ -175,14 +190,7 @@ async fn send(session: &mut Session, account: &Account, job: Job, by: Addressing
         unknown_encoding |= page.unknown_encoding;
         if job.walk.is_done() {
             stream::send(session, account, &mut page).await?;
-            let missing = job.walk.missing() > 0;
-            return match (unknown_encoding, missing && by == Addressing::Sequence) {
-                // RFC 3516 §4.3
-                (true, _) => Err(Problem::no_code(names::UNKNOWN_CTE, "A part has an unknown transfer encoding")),
-                // RFC 5530 §3, RFC 2180 §4.1.2
-                (_, true) => Err(Problem::no_code(names::EXPUNGEISSUED, "Some messages no longer exist")),
-                _ => Ok(Reply::ok("FETCH completed")),
-            };
+            return Ok(Sent { unknown_encoding, missing: job.walk.missing() > 0 });
         }
         let empty = page.take_spare();
         let (read, sent) =
@@ -190,5 +198,15 @@ async fn send(session: &mut Session, account: &Account, job: Job, by: Addressing
         sent?;
         next = read?;
         next.1.keep_spare(page);
+    }
+}
+
+fn finished(sent: Sent, by: Addressing) -> Result<Reply, Problem> {
+    match (sent.unknown_encoding, sent.missing && by == Addressing::Sequence) {
+        // RFC 3516 §4.3
+        (true, _) => Err(Problem::no_code(names::UNKNOWN_CTE, "A part has an unknown transfer encoding")),
+        // RFC 5530 §3, RFC 2180 §4.1.2
+        (_, true) => Err(Problem::no_code(names::EXPUNGEISSUED, "Some messages no longer exist")),
+        _ => Ok(Reply::ok("FETCH completed")),
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Page {
     pub bytes: Vec<u8>,
     /// Ascending by place.
     pub holes: Vec<Hole>,
+    /// Where the present response begins.
+    pub response: usize,
     /// A part was left out because nobody knows its encoding.
     pub unknown_encoding: bool,
     /// A buffer for a later page.

@@ -77,6 +77,7 @@ impl Plan {
     ) -> Result<()> {
         let structure = structure(&step.email)?;
         let mut bytes = stream::Source::new(tx, &step.email, self.reads_often())?;
+        page.response = page.bytes.len();
         let mut line = self.begin(&mut page.bytes, step.sequence, entry);
         for item in &self.items {
             self.item(page, &mut line, item, step, &structure, &mut bytes)?;

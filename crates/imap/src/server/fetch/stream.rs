@@ -22,6 +22,8 @@ const WHOLE_MAX: u64 = 1 << 20;
 
 /// A place in a page where bytes of a body go.
 pub(super) struct Hole {
+    /// Where its response begins.
+    response: usize,
     at: usize,
     fill: Fill,
 }
@@ -45,7 +47,7 @@ pub(super) struct Decode {
 impl Page {
     /// Leaves a hole at the end of what is there.
     pub fn leave(&mut self, fill: Fill) {
-        self.holes.push(Hole { at: self.bytes.len(), fill });
+        self.holes.push(Hole { response: self.response, at: self.bytes.len(), fill });
     }
 }
 
@@ -95,12 +97,21 @@ fn part(bytes: &[u8], range: Range<u64>) -> &[u8] {
 /// Sends a page. A small one stays in the session's buffer, where the next response joins it.
 pub(super) async fn send(session: &mut Session, account: &Account, page: &mut Page) -> Answer<()> {
     let mut at = 0;
-    for hole in std::mem::take(&mut page.holes) {
-        session.out.buffer().extend_from_slice(page.bytes.get(at..hole.at).unwrap_or_default());
-        at = hole.at;
-        let filled = match hole.fill.decode {
-            None => raw(session, account, hole.fill.blob, hole.fill.range).await,
-            Some(decode) => decoded(session, account, hole.fill.blob, hole.fill.range, decode).await,
+    for Hole { response, at: hole, fill: Fill { blob, range, decode } } in std::mem::take(&mut page.holes) {
+        let first = match read(account, blob, &range, range.start).await {
+            Ok(first) => first,
+            // Nothing of this response has gone out: the command is refused, and the session goes on.
+            Err(problem) if response >= at => {
+                session.out.buffer().extend_from_slice(page.bytes.get(at..response).unwrap_or_default());
+                return Err(problem);
+            }
+            Err(_) => return Err(broken_off()),
+        };
+        session.out.buffer().extend_from_slice(page.bytes.get(at..hole).unwrap_or_default());
+        at = hole;
+        let filled = match decode {
+            None => raw(session, account, blob, range, first).await,
+            Some(decode) => decoded(session, account, blob, range, first, decode).await,
         };
         // The literal was announced: what cannot be finished can only be broken off.
         filled.map_err(|problem| match problem {
@@ -120,12 +131,17 @@ pub(super) async fn send(session: &mut Session, account: &Account, page: &mut Pa
 
 /// The end of a connection on which half a literal was sent.
 fn broken_off() -> Problem {
-    Problem::Io(std::io::Error::other("a message was removed while it was sent"))
+    Problem::Io(std::io::Error::other("the rest of a message could not be read while it was sent"))
 }
 
 /// Sends a run of a body as it is: the next piece is read while one is sent.
-async fn raw(session: &mut Session, account: &Account, blob: BlobId, range: Range<u64>) -> Answer<()> {
-    let mut piece = read(account, blob, &range, range.start).await?;
+async fn raw(
+    session: &mut Session,
+    account: &Account,
+    blob: BlobId,
+    range: Range<u64>,
+    mut piece: Vec<u8>,
+) -> Answer<()> {
     let mut at = range.start;
     loop {
         at += piece.len() as u64;
@@ -154,13 +170,17 @@ async fn decoded(
     account: &Account,
     blob: BlobId,
     range: Range<u64>,
+    first: Vec<u8>,
     Decode { encoding, asked }: Decode,
 ) -> Answer<()> {
-    let mut decoder = Some(BodyDecoder::new(encoding));
+    let (mut decoder, mut first) = (Some(BodyDecoder::new(encoding)), Some(first));
     let (mut at, mut done, mut bytes) = (range.start, 0u64, Vec::new());
     while done < asked.end {
         if at < range.end {
-            let piece = read(account, blob, &range, at).await?;
+            let piece = match first.take() {
+                Some(first) => first,
+                None => read(account, blob, &range, at).await?,
+            };
             if piece.is_empty() {
                 return Err(broken_off());
             }
