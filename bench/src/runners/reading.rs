@@ -32,9 +32,11 @@ pub fn measure(contender: &mut dyn Contender, messages: usize, options: &Options
         }
         let mut wire = contender.session();
         select(&mut wire);
-        add("FETCH 1:* (UID FLAGS ENVELOPE BODYSTRUCTURE)", "s", seconds(|| discard(&mut wire, envelopes)));
-        add("FETCH 1:* (UID FLAGS)", "s", seconds(|| discard(&mut wire, "FETCH 1:* (UID FLAGS)")));
-        add("FETCH 1:* BODY.PEEK[]", "s", seconds(|| discard(&mut wire, "FETCH 1:* BODY.PEEK[]")));
+        for command in [envelopes, "FETCH 1:* (UID FLAGS)", "FETCH 1:* BODY.PEEK[]"] {
+            contender.settle();
+            add(command, "s", seconds(|| discard(&mut wire, command)));
+            contender.tell_statements(command, messages as u64);
+        }
         wire.ok("LOGOUT");
     }
 }
