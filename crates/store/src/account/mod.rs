@@ -37,8 +37,8 @@ pub use index::{IndexCache, IndexEntry, MailboxIndex};
 pub use keyset::{Keysets, StoredFlags};
 pub use mailbox::{Mailbox, NewMailbox};
 pub use moving::{MoveException, MoveFolder};
-pub(crate) use remove::TABLES;
 pub use page::{MessageRow, UidRange};
+pub(crate) use remove::TABLES;
 pub use tree::MailboxTree;
 
 /// What concerns the account as a whole.

@@ -60,8 +60,7 @@ fn from_row<'r>(r: &Row<'r>) -> Result<MessageRow<'r>> {
 }
 
 const COLUMNS: &str = "m.uid, m.email_id, m.flags, m.modseq, m.created_modseq, m.saved_at, m.uidl";
-const RANGE: &str =
-    "m.account_id = ?1 AND m.mailbox_id = ?2 AND m.uid BETWEEN ?3 AND ?4 ORDER BY m.uid LIMIT ?5";
+const RANGE: &str = "m.account_id = ?1 AND m.mailbox_id = ?2 AND m.uid BETWEEN ?3 AND ?4 ORDER BY m.uid LIMIT ?5";
 
 /// Rows in the first page; each further one has twice as many. A caller that breaks early has not read much in vain.
 const FIRST_PAGE: usize = 64;
