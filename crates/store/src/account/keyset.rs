@@ -84,7 +84,7 @@ impl Tx<'_> {
         asked.dedup();
         let mut known = HashMap::from([(String::new(), 0)]);
         let values: Vec<Val<'_>> = asked.iter().map(|names| (*names).into()).collect();
-        let question = "SELECT id, names FROM keyset WHERE account_id = ?1 AND names IN";
+        let question = "SELECT id, names FROM keyset WHERE account_id = ?1 AND names";
         self.each_in(question, vals![self.account], &values, |r| {
             known.insert(r.text(1)?.to_owned(), r.u32(0)?);
             Ok(())

@@ -22,15 +22,10 @@ impl Tx<'_> {
     pub(crate) fn find_blobs(&self, hashes: &[BlobHash]) -> Result<HashMap<BlobHash, BlobId>> {
         let values: Vec<Val<'_>> = hashes.iter().map(|hash| Val::Blob(&hash.0)).collect();
         let mut known = HashMap::new();
-        self.each_in(
-            "SELECT hash, id FROM blob WHERE account_id = ?1 AND hash IN",
-            vals![self.account],
-            &values,
-            |r| {
-                known.insert(super::read::hash(r.blob(0)?)?, BlobId(r.u64(1)?));
-                Ok(())
-            },
-        )?;
+        self.each_in("SELECT hash, id FROM blob WHERE account_id = ?1 AND hash", vals![self.account], &values, |r| {
+            known.insert(super::read::hash(r.blob(0)?)?, BlobId(r.u64(1)?));
+            Ok(())
+        })?;
         Ok(known)
     }
 

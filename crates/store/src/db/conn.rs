@@ -10,7 +10,7 @@ use sterna_core::{AccountId, ModSeq};
 use super::row::Row;
 use super::val::Val;
 use super::{postgres, sqlite};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 pub(crate) enum Conn {
     Sqlite(rusqlite::Connection),
@@ -115,6 +115,22 @@ impl Conn {
         match self {
             Conn::Sqlite(conn) => sqlite::execute_many(conn, sql, rows),
             Conn::Postgres(conn) => conn.execute_many(sql, rows),
+        }
+    }
+
+    /// Only PostgreSQL looks up an array of values by an index whatever it believes about the table.
+    pub fn each_given(
+        &self,
+        question: &str,
+        fixed: &[Val<'_>],
+        values: &[Val<'_>],
+        mut f: impl FnMut(&Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        match self {
+            Conn::Sqlite(_) => Err(Error::Internal("this engine takes lists, not arrays".into())),
+            Conn::Postgres(conn) => {
+                conn.query_given(question, fixed, values)?.iter().try_for_each(|row| f(&Row::Postgres(row)))
+            }
         }
     }
 

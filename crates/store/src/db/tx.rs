@@ -115,6 +115,17 @@ impl<'c> Tx<'c> {
         self.conn.execute_many(sql, rows)
     }
 
+    /// Asks a question that ends in the name of a column about each of `values`. Only on an engine across a network.
+    pub(crate) fn each_given(
+        &self,
+        question: &str,
+        fixed: &[Val<'_>],
+        values: &[Val<'_>],
+        f: impl FnMut(&Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        self.conn.each_given(question, fixed, values, f)
+    }
+
     /// Calls `f` for each row until it breaks. An engine across a network reads the result whole before the first call:
     /// what may be long is asked for in pages.
     pub(crate) fn each_until(

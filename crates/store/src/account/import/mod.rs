@@ -94,7 +94,7 @@ impl Tx<'_> {
         let values: Vec<Val<'_>> = uids.iter().map(|uid| (*uid).into()).collect();
         let mut taken = BTreeSet::new();
         self.each_in(
-            "SELECT uid FROM message WHERE account_id = ?1 AND mailbox_id = ?2 AND uid IN",
+            "SELECT uid FROM message WHERE account_id = ?1 AND mailbox_id = ?2 AND uid",
             vals![self.account, mailbox],
             &values,
             |r| {

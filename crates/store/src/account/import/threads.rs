@@ -44,7 +44,7 @@ impl Tx<'_> {
         let values: Vec<Val<'_>> = asked.iter().map(|key| (*key).into()).collect();
         let mut leads = HashMap::new();
         self.each_in(
-            "SELECT key, thread_id FROM thread_key WHERE account_id = ?1 AND key IN",
+            "SELECT key, thread_id FROM thread_key WHERE account_id = ?1 AND key",
             vals![self.account],
             &values,
             |r| {

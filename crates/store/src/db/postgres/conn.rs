@@ -195,6 +195,25 @@ impl Conn {
         self.run(async { self.client.query_raw(&statement, parameters(params)).await?.try_collect().await })
     }
 
+    /// Asks a question about each of many values: `unnest` and a lookup by index for each.
+    pub fn query_given(
+        &self,
+        question: &str,
+        fixed: &[Val<'_>],
+        values: &[Val<'_>],
+    ) -> Result<Vec<tokio_postgres::Row>> {
+        refuse_nul(fixed)?;
+        refuse_nul(values)?;
+        let rows: Vec<[Val<'_>; 1]> = values.iter().map(|value| [*value]).collect();
+        let columns = Columns::of(&rows);
+        let Some(array) = columns.kinds.first().and_then(|kind| sql::array_type(*kind)) else { return Ok(Vec::new()) };
+        let kinds: Vec<Kind> = fixed.iter().map(Kind::of).chain(columns.kinds.iter().copied()).collect();
+        let types: Vec<Type> = fixed.iter().map(|v| Kind::of(v).pg_type()).chain(columns.types()).collect();
+        let statement = self.prepared(&sql::for_each(question, fixed.len() + 1, array), &kinds, &types)?;
+        let all: Vec<&(dyn ToSql + Sync)> = parameters(fixed).chain(columns.parameters()).collect();
+        self.run(async { self.client.query_raw(&statement, all).await?.try_collect().await })
+    }
+
     /// One `INSERT … VALUES` becomes one statement over arrays; anything else is sent for each row without waiting.
     pub fn execute_many<const N: usize>(&self, sql: &str, rows: &[[Val<'_>; N]]) -> Result<()> {
         for rows in rows.chunks(many::ROWS) {

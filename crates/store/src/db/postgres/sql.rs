@@ -9,6 +9,26 @@ pub(super) fn numbered(sql: &str) -> String {
     sql.replace('?', "$")
 }
 
+/// The type of an array of such values.
+pub(super) fn array_type(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Null => None,
+        Kind::Int => Some("bigint[]"),
+        Kind::Text => Some("text[]"),
+        Kind::Blob => Some("bytea[]"),
+    }
+}
+
+/// A question that ends in the name of a column, put for each value of the array that is parameter `n`. The planner
+/// must not turn this around: it would read the whole account where it knows little about the table, hence `OFFSET 0`.
+pub(super) fn for_each(question: &str, n: usize, array: &str) -> String {
+    let question = numbered(question);
+    format!(
+        "SELECT found.* FROM unnest(${n}::{array}) AS given (value) \
+         CROSS JOIN LATERAL ({question} = given.value OFFSET 0) AS found"
+    )
+}
+
 /// `INSERT INTO t (…) VALUES (?1, …, ?n) rest` over one array for each column; `None` for any other statement.
 pub(super) fn over_arrays(sql: &str, kinds: &[Kind]) -> Option<String> {
     let (head, tail) = sql.split_once(" VALUES (")?;
@@ -20,14 +40,9 @@ pub(super) fn over_arrays(sql: &str, kinds: &[Kind]) -> Option<String> {
     let (mut selected, mut arrays, mut names, mut n) = (String::new(), String::new(), String::new(), 0);
     for (column, kind) in kinds.iter().enumerate() {
         let comma = if column == 0 { "" } else { ", " };
-        let array = match kind {
-            Kind::Null => {
-                let _ = write!(selected, "{comma}NULL");
-                continue;
-            }
-            Kind::Int => "bigint[]",
-            Kind::Text => "text[]",
-            Kind::Blob => "bytea[]",
+        let Some(array) = array_type(*kind) else {
+            let _ = write!(selected, "{comma}NULL");
+            continue;
         };
         n += 1;
         let between = if n == 1 { "" } else { ", " };
@@ -54,6 +69,15 @@ mod tests {
                 "INSERT INTO t (a, b, c) SELECT c1, NULL, c2 FROM unnest($1::bigint[], $2::bytea[]) AS given (c1, c2) \
                  ON CONFLICT DO NOTHING"
             )
+        );
+    }
+
+    #[test]
+    fn a_question_is_put_for_each_value() {
+        assert_eq!(
+            for_each("SELECT b FROM t WHERE a = ?1 AND b", 2, "text[]"),
+            "SELECT found.* FROM unnest($2::text[]) AS given (value) \
+             CROSS JOIN LATERAL (SELECT b FROM t WHERE a = $1 AND b = given.value OFFSET 0) AS found"
         );
     }
 
