@@ -317,3 +317,48 @@ async fn a_secret_opens_only_with_the_stores_key() {
     assert!(f.store.unseal(b"short").is_err());
     drop(email(&f.account, b""));
 }
+
+#[tokio::test]
+async fn bodies_of_a_page_are_read_in_any_way() {
+    let f = Fixture::new().await;
+    // Small ones, one of several chunks, one outside of the database, an empty one, one that is there twice.
+    let bodies: Vec<Vec<u8>> = (0..150usize)
+        .map(|n| match n % 10 {
+            3 => vec![b'a' + (n / 10) as u8; 2 * CHUNK + n],
+            5 if n < 60 => noise(3 * CHUNK + n),
+            7 => Vec::new(),
+            8 => b"the same".to_vec(),
+            _ => format!("{n} ").repeat(n).into_bytes(),
+        })
+        .collect();
+    let inbox = f.inbox;
+    for batch in bodies.chunks(50) {
+        let emails: Vec<_> = batch.iter().map(|body| f.email(body)).collect();
+        f.account
+            .write(move |tx| emails.iter().try_for_each(|e| tx.append(inbox, e, &Flags::default()).map(drop)))
+            .await
+            .unwrap();
+    }
+    let expected = bodies.clone();
+    f.account
+        .read(move |tx| {
+            let mut last = None;
+            let _ = tx.emails(inbox, UidRange::ALL, |m, e| {
+                let body = &expected[m.uid.get() as usize - 1];
+                if m.uid.get() % 3 != 0 {
+                    assert_eq!(&tx.blob(e.blob)?, body);
+                }
+                assert_eq!(tx.blob_range(e.blob, 3, 40)?, body[3.min(body.len())..43.min(body.len())]);
+                let from = CHUNK.saturating_sub(5).min(body.len());
+                assert_eq!(tx.blob_range(e.blob, CHUNK as u64 - 5, 10)?, body[from..(from + 10).min(body.len())]);
+                if let Some((blob, uid)) = last.replace((e.blob, m.uid.get())) {
+                    assert_eq!(tx.blob(blob)?, expected[uid as usize - 1]);
+                }
+                Ok(std::ops::ControlFlow::Continue(()))
+            })?;
+            Ok(())
+        })
+        .await
+        .unwrap();
+    f.sound().await;
+}

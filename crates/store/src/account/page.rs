@@ -74,7 +74,7 @@ impl Tx<'_> {
         mut f: impl FnMut(MessageRow<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<ControlFlow<()>> {
         let sql = ["SELECT ", COLUMNS, " FROM message m WHERE ", RANGE].concat();
-        self.pages(&sql, mailbox, range, 8192, |_, message| f(message))
+        self.pages(&sql, (mailbox, range, 8192), |_| Ok(()), |_, message| f(message))
     }
 
     /// The messages of a range with their immutable part, until `f` breaks. `f` may read bodies by [`Tx::blob`].
@@ -93,22 +93,31 @@ impl Tx<'_> {
             RANGE,
         ]
         .concat();
-        self.pages(&sql, mailbox, range, 512, |row, message| f(message, email::from_row(row, 7)?))
+        let coming = |rows: &[Row<'_>]| {
+            let bodies = rows.iter().map(|row| email::from_row(row, 7).map(|email| (email.blob, email.size)));
+            self.ahead.borrow_mut().begin(bodies.collect::<Result<_>>()?);
+            Ok(())
+        };
+        self.pages(&sql, (mailbox, range, 512), coming, |row, message| {
+            let email = email::from_row(row, 7)?;
+            self.ahead.borrow_mut().advance(email.blob);
+            f(message, email)
+        })
     }
 
-    /// Runs a query over [`RANGE`] page by page, each behind the last UID of the one before.
+    /// Runs a query over [`RANGE`] in pages of up to `largest` rows, each behind the last UID of the one before.
     fn pages(
         &self,
         sql: &str,
-        mailbox: MailboxId,
-        range: UidRange,
-        largest: usize,
+        (mailbox, range, largest): (MailboxId, UidRange, usize),
+        mut peek: impl FnMut(&[Row<'_>]) -> Result<()>,
         mut f: impl FnMut(&Row<'_>, MessageRow<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<ControlFlow<()>> {
         let (mut first, mut page) = (range.first, FIRST_PAGE);
         loop {
             let (mut rows, mut last) = (0, None);
-            let flow = self.each_until(sql, vals![self.account, mailbox, first, range.last, page], |r| {
+            let params = vals![self.account, mailbox, first, range.last, page];
+            let flow = self.each_peeked(sql, params, &mut peek, |r| {
                 let message = from_row(r)?;
                 (rows, last) = (rows + 1, Some(message.uid));
                 f(r, message)

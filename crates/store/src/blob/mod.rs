@@ -17,6 +17,7 @@
 //!
 //! A key in `blob_garbage` is never named again: the collector cannot delete a body in use, whatever clocks say.
 
+mod ahead;
 mod collect;
 mod file;
 mod frame;
@@ -37,6 +38,7 @@ use std::sync::Arc;
 use crate::db::Database;
 use crate::error::{Error, Result};
 
+pub(crate) use ahead::Ahead;
 pub use collect::Collected;
 pub(crate) use collect::{collect, remove_all};
 pub(crate) use objects::{Objects, Storage};

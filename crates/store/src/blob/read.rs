@@ -73,10 +73,17 @@ impl Tx<'_> {
 
     /// Appends the frames of a body whose frames are rows.
     fn find_frames(&self, id: BlobId, span: Span, out: &mut Vec<u8>) -> Result<Found> {
+        let (mut first, before) = (span.first, out.len());
         let mut any = false;
+        if first == 0 && self.is_shared() && self.first_frame_ahead(id, out)? {
+            if span.last == 0 || out.len() - before < CHUNK {
+                return Ok(Found::Rows);
+            }
+            (first, any) = (1, true);
+        }
         self.each(
             "SELECT data FROM blob_chunk WHERE account_id = ?1 AND id BETWEEN ?2 AND ?3 ORDER BY id",
-            vals![self.account, chunk_id(id, span.first), chunk_id(id, span.last)],
+            vals![self.account, chunk_id(id, first), chunk_id(id, span.last)],
             |row| {
                 any = true;
                 frame::decompress(row.blob(0)?, out)

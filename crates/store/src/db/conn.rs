@@ -134,6 +134,14 @@ impl Conn {
         }
     }
 
+    /// All rows at once, from the engine that gives them so.
+    pub fn whole(&self, sql: &str, params: &[Val<'_>]) -> Result<Option<Vec<tokio_postgres::Row>>> {
+        match self {
+            Conn::Sqlite(_) => Ok(None),
+            Conn::Postgres(conn) => conn.query(sql, params).map(Some),
+        }
+    }
+
     pub fn each_until(
         &self,
         sql: &str,

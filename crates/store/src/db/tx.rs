@@ -4,7 +4,7 @@
 //! `RETURNING`, `CASE`; no engine functions). Domain code adds methods to it in the other rooms of this crate; nothing
 //! outside the crate sees SQL.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 
 use sterna_core::{AccountId, ModSeq};
@@ -12,7 +12,7 @@ use sterna_core::{AccountId, ModSeq};
 use super::conn::Conn;
 use super::row::Row;
 use super::val::{Val, vals};
-use crate::blob::Objects;
+use crate::blob::{Ahead, Objects};
 use crate::error::{Error, Result};
 
 /// A running transaction of one account (or of the directory, whose account number is 0).
@@ -24,13 +24,15 @@ pub struct Tx<'c> {
     pub(crate) account: AccountId,
     /// The account's large bodies.
     pub(crate) objects: &'c Objects,
+    /// Bodies that the page of messages at hand will probably ask for.
+    pub(crate) ahead: RefCell<Ahead>,
     pub(crate) now: i64,
     modseq: Cell<Option<ModSeq>>,
 }
 
 impl<'c> Tx<'c> {
     pub(super) fn new(conn: &'c Conn, account: AccountId, objects: &'c Objects, now: i64) -> Self {
-        Tx { conn, account, objects, now, modseq: Cell::new(None) }
+        Tx { conn, account, objects, ahead: RefCell::default(), now, modseq: Cell::new(None) }
     }
 
     /// The account whose data this transaction sees.
@@ -135,6 +137,25 @@ impl<'c> Tx<'c> {
         f: impl FnMut(&Row<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<ControlFlow<()>> {
         self.conn.each_until(sql, params, f)
+    }
+
+    /// The same; where the result is read whole, each row is shown to `peek` before the first is given to `f`.
+    pub(crate) fn each_peeked(
+        &self,
+        sql: &str,
+        params: &[Val<'_>],
+        mut peek: impl FnMut(&[Row<'_>]) -> Result<()>,
+        mut f: impl FnMut(&Row<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<ControlFlow<()>> {
+        let Some(rows) = self.conn.whole(sql, params)? else { return self.conn.each_until(sql, params, f) };
+        let rows: Vec<Row<'_>> = rows.iter().map(Row::Postgres).collect();
+        peek(&rows)?;
+        for row in &rows {
+            if f(row)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Calls `f` for each row.
