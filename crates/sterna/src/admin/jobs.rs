@@ -14,8 +14,8 @@ use tokio::task::JoinHandle;
 
 use crate::error::{Error, Result};
 
-/// Between two looks at a move that waits for its turn or runs on another node.
-const LOOK: Duration = Duration::from_millis(200);
+/// Between two looks at a move that waits for its turn or runs on another node: first, and at most.
+const LOOKS: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(250));
 
 /// How a job ended; `None`: not yet.
 pub(super) type Ended = Option<Result<(), String>>;
@@ -105,8 +105,10 @@ impl Jobs {
 
     /// Passes progress on until the move is through, somebody must see to it, or nobody watches any more.
     async fn watch(&self, account: AccountId, progress: watch::Sender<Progress>) -> Result<(), String> {
+        let mut pause = LOOKS.0;
         loop {
             if let Some(mut here) = self.mover.progress(account) {
+                pause = LOOKS.0;
                 loop {
                     let now = here.borrow_and_update().clone();
                     progress.send_replace(now);
@@ -124,7 +126,7 @@ impl Jobs {
                 Err(error) => return Err(error.to_string()),
             }
             tokio::select! {
-                () = tokio::time::sleep(LOOK) => {}
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(LOOKS.1),
                 () = progress.closed() => return Ok(()),
             }
         }
