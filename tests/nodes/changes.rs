@@ -23,6 +23,9 @@ fn without_notifications() -> Platform {
     platform
 }
 
+/// What one node does.
+type Change<'a> = &'a dyn Fn(&mut ImapWire);
+
 /// Every kind of change, one after the other: how long each took from the command on one node to the session on the
 /// other, which idles.
 fn idling(first: &SternaServer, second: &SternaServer, user: &User) -> Vec<Duration> {
@@ -37,7 +40,7 @@ fn idling(first: &SternaServer, second: &SternaServer, user: &User) -> Vec<Durat
         let flag = |wire: &mut ImapWire| drop(wire.ok("STORE 1 +FLAGS (\\Flagged $Seen)"));
         let delete = |wire: &mut ImapWire| drop(wire.ok("STORE 1 +FLAGS (\\Deleted)"));
         let expunge = |wire: &mut ImapWire| drop(wire.ok("EXPUNGE"));
-        let changes: [(&dyn Fn(&mut ImapWire), &str); 4] =
+        let changes: [(Change<'_>, &str); 4] =
             [(&append, " EXISTS"), (&flag, "\\Flagged"), (&delete, "\\Deleted"), (&expunge, " EXPUNGE")];
         for (change, told) in changes {
             let begun = Instant::now();
