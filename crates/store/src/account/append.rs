@@ -51,14 +51,17 @@ pub(super) const INSERT: &str = "INSERT INTO message (account_id, mailbox_id, ui
 impl Tx<'_> {
     /// Adds a message under the mailbox's next UID. Holds to the quota.
     pub fn append(&self, mailbox: MailboxId, email: &NewEmail, flags: &Flags) -> Result<Appended> {
-        self.check_quota(email.blob.size)?;
-        let uid = self.take_uids(mailbox, 1)?;
+        // For a body, a thread and an e-mail.
+        let size = email.blob.size;
+        let (used, quota) = self.take_for_message(3, size)?;
+        if let Some(limit) = quota.filter(|limit| used.saturating_add(size) > *limit) {
+            return Err(Error::OverQuota { used, limit, wanted: size });
+        }
         let modseq = self.modseq()?;
+        let uid = self.take_place(mailbox, flags.system, size, modseq)?;
         let email_id = self.insert_email(email, modseq)?;
         let flags = self.stored_flags(flags)?;
         self.insert_message(mailbox, uid, email_id, flags, modseq, &Import::default())?;
-        self.count(mailbox, [(flags.system(), email.blob.size)], 1)?;
-        self.touch(mailbox, modseq)?;
         Ok(Appended { uid, email: email_id, modseq })
     }
 

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use sterna_core::{MailboxId, ModSeq, Role, Uid, UidValidity};
+use sterna_core::{MailboxId, ModSeq, Role, SystemFlags, Uid, UidValidity};
 
 use crate::db::{Row, Tx, Val, vals};
 use crate::error::{Error, Result};
@@ -302,19 +302,27 @@ impl Tx<'_> {
 
     /// Takes the next `n` UIDs; the first of them.
     pub(crate) fn take_uids(&self, id: MailboxId, n: u32) -> Result<Uid> {
-        let next = self
-            .one(
-                "UPDATE mailbox SET uid_next = uid_next + ?3 WHERE account_id = ?1 AND id = ?2 AND selectable = 1 \
-                 RETURNING uid_next - ?3",
-                vals![self.account, id, n],
-                |r| r.u64(0),
-            )?
-            .ok_or(Error::NoSuchMailbox(id))?;
-        let last = next + u64::from(n) - 1;
-        match (u32::try_from(next).ok().and_then(Uid::new), u32::try_from(last)) {
-            (Some(first), Ok(_)) => Ok(first),
-            _ => Err(Error::UidTaken { mailbox: id, uid: last }),
-        }
+        let next = self.one(
+            "UPDATE mailbox SET uid_next = uid_next + ?3 WHERE account_id = ?1 AND id = ?2 AND selectable = 1 \
+             RETURNING uid_next - ?3",
+            vals![self.account, id, n],
+            |r| r.u64(0),
+        )?;
+        uids_from(id, next.ok_or(Error::NoSuchMailbox(id))?, n)
+    }
+
+    /// The same for one message, which is counted in at once: all that a new message changes of its mailbox's row.
+    pub(crate) fn take_place(&self, id: MailboxId, flags: SystemFlags, size: u64, modseq: ModSeq) -> Result<Uid> {
+        let (unseen, deleted) = (!flags.contains(SystemFlags::SEEN), flags.contains(SystemFlags::DELETED));
+        let next = self.one(
+            "UPDATE mailbox SET uid_next = uid_next + 1, total = total + 1, unseen = unseen + ?3, \
+             deleted = deleted + ?4, bytes = bytes + ?5, \
+             highest_modseq = CASE WHEN highest_modseq < ?6 THEN ?6 ELSE highest_modseq END \
+             WHERE account_id = ?1 AND id = ?2 AND selectable = 1 RETURNING uid_next - 1",
+            vals![self.account, id, unseen, deleted, size, modseq],
+            |r| r.u64(0),
+        )?;
+        uids_from(id, next.ok_or(Error::NoSuchMailbox(id))?, 1)
     }
 
     pub(crate) fn entomb(&self, kind: i64, mailbox: u64, modseq: ModSeq, ids: &[u64]) -> Result<()> {
@@ -354,6 +362,15 @@ impl Tx<'_> {
             Some(name) => Err(Error::NotPermitted(format!("\"{name}\" has the special use \"{role}\" already"))),
             None => Ok(()),
         }
+    }
+}
+
+/// The first of `n` UIDs, if there are so many (RFC 9051 §2.3.1.1: 32 bits).
+fn uids_from(mailbox: MailboxId, next: u64, n: u32) -> Result<Uid> {
+    let last = next + u64::from(n) - 1;
+    match (u32::try_from(next).ok().and_then(Uid::new), u32::try_from(last)) {
+        (Some(first), Ok(_)) => Ok(first),
+        _ => Err(Error::UidTaken { mailbox, uid: last }),
     }
 }
 

@@ -28,11 +28,13 @@ pub struct Tx<'c> {
     pub(crate) ahead: RefCell<Ahead>,
     pub(crate) now: i64,
     modseq: Cell<Option<ModSeq>>,
+    /// Numbers that were taken and not given yet: the next one, and how many.
+    reserve: Cell<(u64, usize)>,
 }
 
 impl<'c> Tx<'c> {
     pub(super) fn new(conn: &'c Conn, account: AccountId, objects: &'c Objects, now: i64) -> Self {
-        Tx { conn, account, objects, ahead: RefCell::default(), now, modseq: Cell::new(None) }
+        Tx { conn, account, objects, ahead: RefCell::default(), now, modseq: Cell::new(None), reserve: Cell::default() }
     }
 
     /// The account whose data this transaction sees.
@@ -73,7 +75,30 @@ impl<'c> Tx<'c> {
 
     /// Takes the next number for a row's identity; mailboxes, e-mails, threads, blobs and keyword sets share one sequence.
     pub(crate) fn next_id(&self) -> Result<u64> {
-        self.next_ids(1)
+        match self.reserve.get() {
+            (_, 0) => self.next_ids(1),
+            (next, left) => {
+                self.reserve.set((next + 1, left - 1));
+                Ok(next)
+            }
+        }
+    }
+
+    /// Everything that a message of `bytes` takes from the account's row, by one statement: the transaction's number,
+    /// `ids` numbers for [`Tx::next_id`], its bytes. Gives the bytes used before, and their limit.
+    pub(crate) fn take_for_message(&self, ids: usize, bytes: u64) -> Result<(u64, Option<u64>)> {
+        let step = u64::from(self.modseq.get().is_none());
+        let taken = self.one(
+            "UPDATE account_state SET modseq = modseq + ?2, next_id = next_id + ?3, used_bytes = used_bytes + ?4 \
+             WHERE account_id = ?1 RETURNING modseq, next_id - ?3, used_bytes - ?4, quota_bytes",
+            vals![self.account, step, ids, bytes],
+            |r| Ok((r.u64(0)?, r.u64(1)?, r.u64(2)?, r.opt_int(3)?.map(|quota| quota as u64))),
+        )?;
+        let (modseq, first, used, quota) =
+            taken.ok_or_else(|| Error::Corrupt("the account has no state row".into()))?;
+        self.modseq.set(Some(ModSeq(modseq)));
+        self.reserve.set((first, ids));
+        Ok((used, quota))
     }
 
     /// Takes `n` numbers; the first of them.
