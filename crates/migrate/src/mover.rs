@@ -199,7 +199,8 @@ impl Mover {
         #[cfg(test)]
         let context = context.with_faults(&self.faults);
         let context = Arc::new(context);
-        let run = Run { store: &self.store, lease, context, login, record, secret: stored.secret, unsaved: false };
+        let (secret, store) = (stored.secret, &self.store);
+        let run = Run { store, lease, context, login, record, secret, unsaved: false, inbox: None };
         run.drive(cancel).await
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sterna_core::{ModSeq, Uid};
 use sterna_imap::client::{Backoff, Connection, ErrorKind};
 use sterna_imap::codec::mailbox::MailboxName;
 use sterna_store::{Lease, Store};
@@ -29,7 +30,12 @@ pub(crate) struct Run<'s> {
     pub secret: Option<Vec<u8>>,
     /// The record says more than the stored one.
     pub unsaved: bool,
+    /// INBOX as it was when the last wait for news began.
+    pub inbox: Option<Inbox>,
 }
+
+/// Messages, UIDNEXT and HIGHESTMODSEQ: what SELECT tells of news.
+pub(crate) type Inbox = (u32, Option<Uid>, Option<ModSeq>);
 
 impl Run<'_> {
     /// Runs until following is reached, or for ever.
@@ -142,10 +148,15 @@ impl Run<'_> {
     }
 
     /// Returns when INBOX has news, or when the other folders are due.
-    async fn wait_for_news(&self, connection: &mut Option<Connection>) -> Result<()> {
+    async fn wait_for_news(&mut self, connection: &mut Option<Connection>) -> Result<()> {
         let interval = self.record.options.interval;
         let Some(open) = connection.as_mut() else { return Ok(()) };
-        open.select(&MailboxName::inbox(), true, None).await?;
+        let now = open.select(&MailboxName::inbox(), true, None).await?;
+        let now = (now.exists, now.uid_next, now.highest_modseq);
+        // What came between the last pass and this SELECT is not news to IDLE any more: another pass carries it over.
+        if self.inbox.replace(now) != Some(now) {
+            return Ok(());
+        }
         let mut idle = match open.idle().await {
             Ok(idle) => idle,
             Err(e) if matches!(*e.kind, ErrorKind::NotOffered(_) | ErrorKind::No { .. } | ErrorKind::Bad { .. }) => {

@@ -17,6 +17,9 @@ use crate::error::{Error, Result};
 /// Between two looks at a move that waits for its turn or runs on another node: first, and at most.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(250));
 
+/// Attempts to make an earlier run give way.
+const SEIZE: usize = 100;
+
 /// How a job ended; `None`: not yet.
 pub(super) type Ended = Option<Result<(), String>>;
 
@@ -75,12 +78,11 @@ impl Jobs {
         secret: Secret,
         options: MoveOptions,
     ) -> Result<Job> {
-        self.mover.stop(account).await;
         let (progress, watched) = watch::channel(Progress { state: "planned".into(), ..Progress::default() });
         let (end, ended) = watch::channel(None);
         let job = Job { progress: watched, ended };
         if self.serves {
-            self.mover.start(account, source, secret, options).await?;
+            self.seize(account, source, secret, options).await?;
             let jobs = self.clone();
             tokio::spawn(async move {
                 let result = jobs.watch(account, progress).await;
@@ -97,6 +99,18 @@ impl Jobs {
             self.keep(cancel, task);
         }
         Ok(job)
+    }
+
+    /// Plans a move in the server. An earlier run of it gives way; the loop may take it up again in that very moment.
+    async fn seize(&self, account: AccountId, source: SourceSpec, secret: Secret, options: MoveOptions) -> Result<()> {
+        for _ in 0..SEIZE {
+            self.mover.stop(account).await;
+            match self.mover.start(account, source.clone(), secret.clone(), options.clone()).await {
+                Err(sterna_migrate::Error::Running(_)) => {}
+                started => return Ok(started?),
+            }
+        }
+        Err(Error::new("the move is being started by another command; run this one again"))
     }
 
     async fn run(&self, lease: &Lease, cancel: &Cancel, progress: watch::Sender<Progress>) -> Result<(), String> {

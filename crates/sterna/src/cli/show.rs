@@ -114,7 +114,10 @@ fn move_lines(m: &MoveInfo) -> String {
         text += &format!("; last pass {}", time(at));
     }
     text.push('\n');
-    if let Some(p) = m.progress.as_ref().filter(|p| p.bytes_total > p.bytes_done) {
+    let waiting = m.progress.as_ref().and_then(|p| p.waiting.as_ref()).filter(|_| m.failure.is_none());
+    if let Some(waiting) = waiting {
+        text += &format!("  waiting: {waiting}\n");
+    } else if let Some(p) = m.progress.as_ref().filter(|p| p.bytes_total > p.bytes_done) {
         let (done, total) = (format_bytes(p.bytes_done), format_bytes(p.bytes_total));
         text += &format!("  now {done} of {total} at {}/s {}\n", format_bytes(p.bytes_per_second), p.folder);
     }

@@ -96,7 +96,11 @@ impl Tx<'_> {
                 "SELECT object FROM blob WHERE account_id = ?1 AND object > ?2 AND size <= ?3 ORDER BY object LIMIT ?4"
             }
         };
-        let until = grace.map_or(i64::MAX, |grace| self.now.saturating_sub(grace));
+        // By the clock that all nodes share: one whose own is ahead must not take what another has just begun.
+        let until = match grace {
+            Some(grace) => self.db_seconds()?.saturating_sub(grace),
+            None => i64::MAX,
+        };
         self.query(sql, vals![self.account, after, until, BATCH], |r| Ok(r.text(0)?.to_owned()))
     }
 
@@ -104,8 +108,8 @@ impl Tx<'_> {
     fn take_over_uploads(&self, after: &str, last: &str, grace: i64) -> Result<u64> {
         let mut keys = self.old_keys(Kept::Upload, after, Some(grace))?;
         keys.retain(|key| key.as_str() <= last);
-        let rows: Vec<[Val<'_>; 3]> =
-            keys.iter().map(|key| [self.account.into(), key.into(), self.now.into()]).collect();
+        let since = self.db_seconds()?;
+        let rows: Vec<[Val<'_>; 3]> = keys.iter().map(|key| [self.account.into(), key.into(), since.into()]).collect();
         self.execute_many("INSERT INTO blob_garbage (account_id, object, since) VALUES (?1, ?2, ?3)", &rows)?;
         let rows: Vec<[Val<'_>; 2]> = keys.iter().map(|key| [self.account.into(), key.into()]).collect();
         self.execute_many("DELETE FROM blob_upload WHERE account_id = ?1 AND object = ?2", &rows)?;

@@ -72,7 +72,7 @@ impl Tx<'_> {
     pub(super) fn begin_upload(&self, key: &str) -> Result<()> {
         self.execute(
             "INSERT INTO blob_upload (account_id, object, started) VALUES (?1, ?2, ?3)",
-            vals![self.account, key, self.now],
+            vals![self.account, key, self.db_seconds()?],
         )?;
         Ok(())
     }
@@ -93,7 +93,7 @@ impl Tx<'_> {
     fn discard_object(&self, key: &str) -> Result<()> {
         self.execute(
             "INSERT INTO blob_garbage (account_id, object, since) VALUES (?1, ?2, ?3)",
-            vals![self.account, key, self.now],
+            vals![self.account, key, self.db_seconds()?],
         )?;
         Ok(())
     }

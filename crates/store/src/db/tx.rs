@@ -130,6 +130,11 @@ impl<'c> Tx<'c> {
         self.one(sql, &[], |row| row.int(0))?.ok_or_else(|| Error::Internal("the database tells no time".into()))
     }
 
+    /// The same in seconds.
+    pub(crate) fn db_seconds(&self) -> Result<i64> {
+        Ok(self.db_millis()? / 1000)
+    }
+
     pub(crate) fn execute(&self, sql: &str, params: &[Val<'_>]) -> Result<usize> {
         self.conn.execute(sql, params)
     }

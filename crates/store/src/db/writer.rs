@@ -147,7 +147,7 @@ impl Database {
             (Ok(()), true) => Ok((answer, outcome)),
             (Err(e), _) => Err((answer, outcome.err().unwrap_or(e))),
             (Ok(()), false) => {
-                Err((answer, outcome.err().unwrap_or_else(|| Error::Internal("transaction lost".into()))))
+                Err((answer, outcome.err().unwrap_or_else(|| Error::Unavailable("the transaction was lost".into()))))
             }
         }
     }

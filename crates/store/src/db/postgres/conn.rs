@@ -15,6 +15,7 @@ use futures_util::future::join_all;
 use futures_util::{TryStreamExt, future};
 use sterna_core::{AccountId, ModSeq};
 use tokio::runtime::Runtime;
+use tokio_postgres::error::Severity;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, SimpleQueryMessage, Statement};
 
@@ -287,25 +288,36 @@ impl Conn {
             let mut work = pin!(work);
             let both = poll_fn(|cx| {
                 if let Poll::Ready(done) = work.as_mut().poll(cx) {
-                    return Poll::Ready(done.map_err(|e| failure(&e)));
+                    return Poll::Ready(done.map_err(Some));
                 }
                 let ended = self.drive(cx);
                 match work.as_mut().poll(cx) {
-                    Poll::Ready(done) => Poll::Ready(done.map_err(|e| failure(&e))),
-                    Poll::Pending if ended => Poll::Ready(Err(lost())),
+                    Poll::Ready(done) => Poll::Ready(done.map_err(Some)),
+                    Poll::Pending if ended => Poll::Ready(Err(None)),
                     Poll::Pending => Poll::Pending,
                 }
             });
             tokio::time::timeout(self.limit, both).await
         });
         self.used.set(Instant::now());
-        let result = result.unwrap_or_else(|_| {
+        let result = result.map(|done| done.map_err(|e| self.told(&e))).unwrap_or_else(|_| {
             // What the server makes of it is not known.
             self.broken.set(true);
             Err(Error::Unavailable("the database did not answer in time".into()))
         });
         self.failed.set(self.failed.get() || result.is_err());
         result
+    }
+
+    /// What went wrong; `None`: the connection ended.
+    fn told(&self, e: &Option<tokio_postgres::Error>) -> Error {
+        let Some(e) = e else { return lost() };
+        // The server's last words on this connection: it may not have ended yet.
+        let severity = e.as_db_error().and_then(|db| db.parsed_severity());
+        if matches!(severity, Some(Severity::Fatal | Severity::Panic)) {
+            self.broken.set(true);
+        }
+        failure(e)
     }
 
     /// Lets the connection read and write; `true` once it has ended.

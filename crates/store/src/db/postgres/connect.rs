@@ -65,8 +65,7 @@ impl Connector {
         let lock = self.wait.as_millis().max(1);
         format!(
             "SET synchronous_commit = on; SET statement_timeout = {limit}; SET lock_timeout = {lock}; \
-             SET idle_in_transaction_session_timeout = {}",
-            limit * 2
+             SET idle_in_transaction_session_timeout = {limit}"
         )
     }
 
