@@ -11,6 +11,9 @@
 //!     blobs/<blake3>-<once>  large bodies, compressed
 //! ```
 //!
+//! or, shared by several nodes, one PostgreSQL database for all rows and S3 objects for large bodies ([`StoreConfig`]);
+//! a node's directory then holds the lock, the key and bodies on their way in.
+//!
 //! Callers run closures over a transaction: [`Account::read`] and [`Account::write`]. A write returns when it is
 //! fsynced; writes that wait together share the fsync. Every write takes one number from the account's clock, which
 //! is IMAP's MODSEQ, and later JMAP's state and DAV's sync token. No protocol is known here.
