@@ -39,6 +39,27 @@ fn go_back(home: &Path) {
     }
 }
 
+/// The same for the directory, which had no jobs then.
+fn directory_goes_back(data: &Path) {
+    let (new, old) = (data.join("directory.db"), data.join("old.db"));
+    let db = rusqlite::Connection::open(&old).unwrap();
+    db.execute_batch(include_str!("../../src/schema/directory_1.sql")).unwrap();
+    db.execute("ATTACH ?1 AS new", [new.to_str().unwrap()]).unwrap();
+    db.execute_batch(
+        "DELETE FROM main.account_state;
+         INSERT INTO main.account_state SELECT * FROM new.account_state;
+         INSERT INTO main.domain SELECT * FROM new.domain;
+         INSERT INTO main.account SELECT * FROM new.account;
+         PRAGMA user_version = 1;",
+    )
+    .unwrap();
+    drop(db);
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(data.join(format!("directory.db{suffix}")));
+    }
+    fs::rename(old, new).unwrap();
+}
+
 #[tokio::test]
 async fn a_database_of_the_first_release_keeps_its_bodies() {
     let mail = Mail::new(Place::File).await;
@@ -49,7 +70,15 @@ async fn a_database_of_the_first_release_keeps_its_bodies() {
     }
     let released = mail.append(&noise(4, 600_000)).await;
     mail.expunge(released).await;
-    let mail = mail.reopened_after(go_back).await;
+    let mail = mail
+        .reopened_after(|home| {
+            go_back(home);
+            directory_goes_back(home.ancestors().nth(3).unwrap());
+        })
+        .await;
+    // The directory knows its account, and takes the jobs that the first release did not have.
+    let anne = mail.store.accounts(None).await.unwrap().remove(0).id;
+    mail.store.add_job(anne, sterna_store::JobKind::Move).await.unwrap();
     mail.sound().await;
     for (uid, body) in uids.iter().zip(&bodies) {
         assert!(mail.body(*uid).await.unwrap() == *body);

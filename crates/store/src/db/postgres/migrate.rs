@@ -38,3 +38,36 @@ pub(crate) fn up(conn: &Conn, steps: &[&str]) -> Result<()> {
         conn.batch("COMMIT")?;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Connector;
+    use super::*;
+    use crate::config::PostgresConfig;
+
+    const FIRST: &str = "CREATE TABLE t (a BIGINT); INSERT INTO t VALUES (1)";
+    const SECOND: &str = "ALTER TABLE t ADD COLUMN b BIGINT; UPDATE t SET b = a + 1";
+
+    fn connect(url: &str) -> Conn {
+        Conn::open(&Connector::new(&PostgresConfig::new(url)).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_database_of_any_release_is_brought_up_to_the_newest_with_its_rows() {
+        let url = sterna_tests::backend::fresh_database();
+        up(&connect(&url), &[FIRST]).unwrap();
+        up(&connect(&url), &[FIRST, SECOND]).unwrap();
+        up(&connect(&url), &[FIRST, SECOND]).unwrap();
+        let rows = connect(&url).query("SELECT b FROM t", &[]).unwrap();
+        assert_eq!(rows.iter().map(|row| crate::db::postgres::int(row, 0).unwrap()).collect::<Vec<_>>(), [Some(2)]);
+        assert!(matches!(up(&connect(&url), &[FIRST]), Err(Error::NewerSchema { found: 2, known: 1, .. })));
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_nothing_and_can_be_run_again() {
+        let url = sterna_tests::backend::fresh_database();
+        let half = "CREATE TABLE u (a BIGINT); SELECT no_such_function()";
+        assert!(matches!(up(&connect(&url), &[FIRST, half]), Err(Error::Database(_))));
+        up(&connect(&url), &[FIRST, SECOND, "CREATE TABLE u (a BIGINT)"]).unwrap();
+    }
+}
