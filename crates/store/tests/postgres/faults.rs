@@ -11,11 +11,11 @@ use crate::support::email;
 use crate::{Place, anne};
 
 /// Short limits, so that a test sees them.
-fn impatient(config: StoreConfig, url: &str, pool: usize) -> StoreConfig {
+fn impatient(config: StoreConfig, url: &str, pool: usize, statement_timeout: Duration) -> StoreConfig {
     let engine = Engine::Postgres(PostgresConfig {
         pool,
-        wait: Duration::from_millis(300),
-        statement_timeout: Duration::from_millis(500),
+        wait: Duration::from_millis(700),
+        statement_timeout,
         ..PostgresConfig::new(url)
     });
     StoreConfig { engine, ..config }
@@ -25,18 +25,22 @@ fn impatient(config: StoreConfig, url: &str, pool: usize) -> StoreConfig {
 async fn no_free_connection_is_a_temporary_refusal() {
     let mut place = Place::fresh();
     let config = place.node();
-    let store = Store::open_with(impatient(config, &place.url, 2), Arc::new(SystemClock)).await.unwrap();
+    let store = Store::open_with(impatient(config, &place.url, 2, Duration::from_secs(20)), Arc::new(SystemClock))
+        .await
+        .unwrap();
     let id = anne(&store).await;
     let account = store.account(id).await.unwrap();
+    let (holding, mut holds) = tokio::sync::mpsc::unbounded_channel();
     let (release, held) = std::sync::mpsc::channel::<()>();
     let held = Arc::new(std::sync::Mutex::new(held));
     let holders: Vec<_> = (0..2)
         .map(|_| {
-            let (account, held) = (account.clone(), held.clone());
+            let (account, held, holding) = (account.clone(), held.clone(), holding.clone());
             tokio::spawn(async move {
                 account
                     .read(move |tx| {
                         tx.account_state()?;
+                        holding.send(()).unwrap();
                         let _ = held.lock().unwrap().recv_timeout(Duration::from_secs(10));
                         Ok(())
                     })
@@ -44,13 +48,15 @@ async fn no_free_connection_is_a_temporary_refusal() {
             })
         })
         .collect();
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    for _ in 0..2 {
+        holds.recv().await.unwrap();
+    }
     let begun = Instant::now();
     let read = account.read(|tx| tx.account_state()).await;
     assert!(matches!(read, Err(Error::Unavailable(_))), "{read:?}");
     let write = account.write(|tx| tx.set_quota(Some(5))).await;
     assert!(matches!(write, Err(Error::Unavailable(_))), "{write:?}");
-    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert!(begun.elapsed() < Duration::from_secs(5));
     drop(release);
     for holder in holders {
         holder.await.unwrap().unwrap();
@@ -65,7 +71,8 @@ async fn a_database_that_stalls_is_given_up_in_time() {
     let tap = Tap::start(sterna_tests::backend::port_of(&place.url));
     let url = sterna_tests::backend::through(&place.url, tap.port());
     let config = place.node();
-    let store = Store::open_with(impatient(config, &url, 4), Arc::new(SystemClock)).await.unwrap();
+    let store =
+        Store::open_with(impatient(config, &url, 4, Duration::from_millis(500)), Arc::new(SystemClock)).await.unwrap();
     let account = store.account(anne(&store).await).await.unwrap();
     tap.fault(Fault::Stall);
     let begun = Instant::now();
