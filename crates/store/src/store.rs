@@ -190,17 +190,21 @@ impl Store {
     }
 
     async fn create_home(&self, id: AccountId, quota: Option<u64>) -> Result<()> {
+        self.new_account(id).await?.write(move |tx| tx.create_account(quota)).await
+    }
+
+    /// An account that has no rows yet; the first write makes its database.
+    pub(crate) async fn new_account(&self, id: AccountId) -> Result<Account> {
         let home = self.home(id);
-        let made = home.clone();
         blocking(move || {
-            std::fs::create_dir_all(made.join(blob::BLOBS)).map_err(|e| Error::io("create", &made, &e))?;
-            [Some(made.as_path()), made.parent(), made.parent().and_then(Path::parent)]
+            std::fs::create_dir_all(home.join(blob::BLOBS)).map_err(|e| Error::io("create", &home, &e))?;
+            [Some(home.as_path()), home.parent(), home.parent().and_then(Path::parent)]
                 .into_iter()
                 .flatten()
                 .try_for_each(blob::sync_dir)
         })
         .await?;
-        self.register(id).write(move |tx| tx.create_account(quota)).await
+        Ok(Account::new(self.register(id), self.0.indexes.clone()))
     }
 
     async fn hash(&self, password: Option<&str>) -> Result<Option<String>> {

@@ -22,10 +22,9 @@ use std::sync::Arc;
 use sterna_core::{AccountId, Clock};
 
 use crate::account::Account;
-use crate::blob::{BLOBS as BLOBS_DIRECTORY, sync_dir};
 use crate::check::{Finding, StructureCheck};
 use crate::config::{Engine, StoreConfig};
-use crate::db::{Tx, blocking, vals};
+use crate::db::{Tx, vals};
 use crate::directory::AccountRecord;
 use crate::error::{Error, Result};
 use crate::schema;
@@ -40,7 +39,6 @@ pub use compare::TableComparison;
 pub struct StoreCopy {
     from: Store,
     to: Store,
-    to_config: StoreConfig,
     structure: StructureCheck,
 }
 
@@ -111,13 +109,12 @@ impl StoreCopy {
             let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&to.data);
             made.map_err(|e| Error::io("create", &to.data, &e))?;
         }
-        let to_config = to.clone();
         let to = Store::open_with(to, clock).await?;
         if from.shared() && to.shared() && is_same(&from, &to).await? {
             return Err(same_store());
         }
         directory::lift_next_ids(&from, &to).await?;
-        Ok(StoreCopy { from, to, to_config, structure })
+        Ok(StoreCopy { from, to, structure })
     }
 
     /// The source.
@@ -172,39 +169,14 @@ impl StoreCopy {
 
     /// A place for the account's rows, with a state that tells that nothing is there yet.
     async fn make_home(&self, id: AccountId) -> Result<Account> {
-        let home = home(&self.to_config.data, id);
-        let embedded = self.to_config.engine == Engine::Sqlite;
-        blocking(move || {
-            let bodies = home.join(BLOBS_DIRECTORY);
-            std::fs::create_dir_all(&bodies).map_err(|e| Error::io("create", &bodies, &e))?;
-            if embedded {
-                let file = home.join(schema::ACCOUNT.file_name);
-                let made = std::fs::File::options().append(true).create(true).open(&file);
-                made.map_err(|e| Error::io("create", &file, &e))?;
-            }
-            [Some(home.as_path()), home.parent(), home.parent().and_then(Path::parent)]
-                .into_iter()
-                .flatten()
-                .try_for_each(sync_dir)
-        })
-        .await?;
+        let account = self.to.new_account(id).await?;
         let begin = move |tx: &Tx<'_>| match tx.raw_page(id, &STATE, None)?.is_empty() {
             true => tx.set_no_state(id),
             false => Ok(()),
         };
-        if !embedded {
-            self.to.directory().write(begin).await?;
-            return self.to.account(id).await;
-        }
-        let account = self.to.account(id).await?;
         account.write(begin).await?;
         Ok(account)
     }
-}
-
-/// Where an account's directory is, as [`Store`] has it.
-fn home(data: &Path, id: AccountId) -> std::path::PathBuf {
-    data.join("accounts").join(format!("{:02x}", id.0 % 256)).join(id.0.to_string())
 }
 
 fn same_store() -> Error {
