@@ -2,18 +2,21 @@
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
+# A library declares a newer Rust than it needs (docs/decisions/0010-mail-libraries.md).
+CARGO_FLAGS := --ignore-rust-version
+
 # One PostgreSQL and one S3 server, which live as long as the run.
 WITH_PEERS := $(TARGET)/debug/with-peers
 
 # The tests of a profile of .config/nextest.toml. Without cargo-nextest all tests run, neither bounded nor isolated.
-run = sh -c 'if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace --profile $(1); \
-	else echo "note: cargo-nextest is not installed; running cargo test"; cargo test --workspace; fi'
+run = sh -c 'if cargo nextest --version >/dev/null 2>&1; then cargo nextest run $(CARGO_FLAGS) --workspace --profile $(1); \
+	else echo "note: cargo-nextest is not installed; running cargo test"; cargo test $(CARGO_FLAGS) --workspace; fi'
 
 .PHONY: demo test test-embedded test-shared binaries lint peers bench fuzz
 
 # The tour on loopback: an old platform, a new one, a mailbox moving from one to the other.
 demo:
-	cargo build --release -p sterna
+	cargo build $(CARGO_FLAGS) --release -p sterna
 	$(TARGET)/release/sterna demo
 
 test: peers lint test-embedded test-shared
@@ -28,11 +31,11 @@ test-shared: binaries
 
 # The tests and the programs that they run, in one build: features of dependencies would differ in two.
 binaries: peers
-	cargo test --workspace --no-run
+	cargo test $(CARGO_FLAGS) --workspace --no-run
 
 lint:
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
 
 # The programs that the tests run against: Debian packages, and an S3 server that is built.
 peers:
@@ -40,8 +43,8 @@ peers:
 
 # The side-by-side measurements; writes bench/RESULTS.md.
 bench: peers
-	cargo build --release -p sterna
-	cargo run --release -p sterna-bench -- run --out bench/RESULTS.md
+	cargo build $(CARGO_FLAGS) --release -p sterna
+	cargo run $(CARGO_FLAGS) --release -p sterna-bench -- run --out bench/RESULTS.md
 
 # Every fuzz target for SECONDS each (ten minutes by default).
 fuzz:

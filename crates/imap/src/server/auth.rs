@@ -2,10 +2,11 @@
 //!
 //! A password is never logged, and never taken where the policy forbids it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sterna_net::{LoginRefused, plain};
 
 use super::capability;
 use super::problem::{Problem, Reply, ReplyCode};
@@ -16,9 +17,6 @@ use crate::codec::write::status::{challenge, names};
 
 /// The longest line of a SASL exchange, bytes.
 const MAX_LINE: usize = 8_192;
-
-/// Failures on one connection after which it ends.
-const MAX_FAILED: u32 = 5;
 
 /// Answers LOGIN.
 pub(super) async fn login(session: &mut Session, command: Login) -> Result<Reply, Problem> {
@@ -33,15 +31,11 @@ pub(super) async fn authenticate(session: &mut Session, command: Authenticate) -
     match command.mechanism.as_str() {
         "PLAIN" => {
             let Secret(message) = response(session, first, "").await?;
-            // message = [authzid] NUL authcid NUL passwd (RFC 4616 §2)
-            let mut fields = message.splitn(3, |b| *b == 0);
-            let (Some(authzid), Some(user), Some(password)) = (fields.next(), fields.next(), fields.next()) else {
-                return Err(Problem::bad("not a message of SASL PLAIN"));
-            };
-            if !authzid.is_empty() && !authzid.eq_ignore_ascii_case(user) {
+            let Some(message) = plain(&message) else { return Err(Problem::bad("not a message of SASL PLAIN")) };
+            if message.for_another() {
                 return Err(Problem::no_code(names::AUTHORIZATIONFAILED, "acting for others is not supported"));
             }
-            verify(session, user, password).await
+            verify(session, message.user, message.password).await
         }
         "LOGIN" => {
             let Secret(user) = response(session, first, &STANDARD.encode("User Name\0")).await?;
@@ -77,30 +71,16 @@ async fn response(session: &mut Session, initial: Option<Secret>, question: &str
 }
 
 async fn verify(session: &mut Session, user: &[u8], password: &[u8]) -> Result<Reply, Problem> {
-    let (ip, throttle) = (session.peer.ip(), &session.service.throttle);
-    let name = String::from_utf8_lossy(user).trim().to_owned();
-    if !throttle.allows(ip, &name, Instant::now()) {
-        tracing::warn!("too many failed logins");
-        return Err(Problem::no_code(names::UNAVAILABLE, "too many failed logins, try again later"));
-    }
-    let record = match std::str::from_utf8(password) {
-        Ok(password) => session.service.store.verify(&name, password).await?,
-        Err(_) => None,
-    };
-    let Some(record) = record else {
-        let factor = throttle.failed(ip, &name, Instant::now());
-        tracing::info!(user = %name.chars().take(100).collect::<String>(), "login failed");
-        tokio::time::sleep(session.service.config.login_delay.saturating_mul(factor)).await;
-        session.failed_logins += 1;
-        if session.failed_logins >= MAX_FAILED {
-            return Err(Problem::Bye {
-                code: Some(names::AUTHENTICATIONFAILED.into()),
-                text: "too many failed logins".into(),
-            });
+    let (service, ip) = (session.service.clone(), session.peer.ip());
+    let verified = service.login.verify(ip, user, password, &mut session.failed_logins).await;
+    let record = verified.map_err(|refused| match refused {
+        LoginRefused::Wrong => Problem::no_code(names::AUTHENTICATIONFAILED, refused.to_string()),
+        LoginRefused::WrongTooOften => {
+            Problem::Bye { code: Some(names::AUTHENTICATIONFAILED.into()), text: refused.to_string().into() }
         }
-        return Err(Problem::no_code(names::AUTHENTICATIONFAILED, "wrong user name or password"));
-    };
-    throttle.succeeded(&name);
+        LoginRefused::Throttled => Problem::no_code(names::UNAVAILABLE, refused.to_string()),
+        LoginRefused::Store(error) => error.into(),
+    })?;
     let account = session.service.store.account(record.id).await?;
     session.authenticated(account);
     tracing::info!("logged in");

@@ -1,6 +1,5 @@
 //! CAPABILITY (RFC 9051 §6.1.1): what this session can ask for, now. Never more than is true.
 
-use super::config::PlaintextPolicy;
 use super::problem::Reply;
 use super::session::Session;
 use crate::codec::write;
@@ -78,10 +77,5 @@ pub(super) fn offers_starttls(session: &Session) -> bool {
 
 /// Whether a password may come over this connection (RFC 9051 §6.2.3: LOGINDISABLED).
 pub(super) fn takes_passwords(session: &Session) -> bool {
-    session.out.stream.is_tls()
-        || match session.service.config.plaintext {
-            PlaintextPolicy::Never => false,
-            PlaintextPolicy::Loopback => session.peer.ip().to_canonical().is_loopback(),
-            PlaintextPolicy::Always => true,
-        }
+    session.out.stream.is_tls() || session.service.config.plaintext.allows(session.peer)
 }

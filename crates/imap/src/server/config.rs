@@ -3,19 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::codec::framing::Limits;
+use sterna_net::PlaintextPolicy;
 
-/// When a password is taken on a connection without TLS.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PlaintextPolicy {
-    /// Never: LOGINDISABLED until STARTTLS.
-    Never,
-    /// Only where both ends are on this machine.
-    #[default]
-    Loopback,
-    /// Always.
-    Always,
-}
+use crate::codec::framing::Limits;
 
 /// Settings of the IMAP server.
 #[derive(Clone)]
@@ -38,8 +28,6 @@ pub struct ServerConfig {
     pub login_timeout: Duration,
     /// A client that takes nothing for so long is cut off.
     pub write_timeout: Duration,
-    /// How long the first failed login of an address waits for its answer; each further one waits longer.
-    pub login_delay: Duration,
 }
 
 impl ServerConfig {
@@ -55,7 +43,6 @@ impl ServerConfig {
             idle_timeout: Duration::from_secs(30 * 60),
             login_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(5 * 60),
-            login_delay: Duration::from_secs(1),
         }
     }
 }

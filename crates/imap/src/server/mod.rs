@@ -35,47 +35,36 @@ mod sync;
 #[cfg(test)]
 mod testing;
 mod thread;
-mod throttle;
 mod transport;
 mod view;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use sterna_net::{ClientStream, Login, PortTls};
 use sterna_store::Store;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use session::Session;
-use throttle::Throttle;
 use tracing::Instrument as _;
 use transport::Stream;
 
-pub use config::{PlaintextPolicy, ServerConfig};
+pub use config::ServerConfig;
 pub use session::{Enabled, ResumedSession};
-pub use transport::ClientStream;
 
 /// What all connections of one server share.
 pub struct Service {
     pub(crate) store: Store,
     pub(crate) config: ServerConfig,
-    throttle: Throttle,
+    pub(crate) login: Login,
 }
 
 impl Service {
-    /// One for each store; the listeners share it.
-    pub fn new(store: Store, config: ServerConfig) -> Arc<Service> {
-        Arc::new(Service { store, config, throttle: Throttle::default() })
+    /// One for each store; the listeners share it. `login` is the door that all protocols share.
+    pub fn new(store: Store, login: Login, config: ServerConfig) -> Arc<Service> {
+        Arc::new(Service { store, config, login })
     }
-}
-
-/// How a port begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PortTls {
-    /// In the clear; STARTTLS is offered if there is a certificate.
-    Plain,
-    /// With TLS at once (RFC 8314).
-    Implicit,
 }
 
 /// Serves one connection until it ends; `shutdown` turning true ends it at the next command boundary with BYE.

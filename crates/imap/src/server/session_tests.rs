@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::config::PlaintextPolicy;
 use super::super::testing::{Client, PASSWORD, Server, USER};
 use crate::codec::framing::Limits;
+use sterna_net::PlaintextPolicy;
 
 #[tokio::test]
 async fn capabilities_follow_the_state() {

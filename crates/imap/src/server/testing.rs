@@ -10,7 +10,9 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use super::{ClientStream, PortTls, ResumedSession, ServerConfig, Service, resume_connection, serve_connection};
+use sterna_net::{ClientStream, Login, PortTls};
+
+use super::{ResumedSession, ServerConfig, Service, resume_connection, serve_connection};
 
 /// The account of every test.
 pub(crate) const USER: &str = "ada@example.org";
@@ -36,9 +38,9 @@ impl Server {
         let id = store.add_account(&Address::parse(USER).unwrap(), Some(PASSWORD), None).await.unwrap();
         let account = store.account(id).await.unwrap();
         let mut config = ServerConfig::new("mail.example.org");
-        config.login_delay = std::time::Duration::from_millis(1);
         change(&mut config);
-        let service = Service::new(store.clone(), config);
+        let service =
+            Service::new(store.clone(), Login::new(store.clone(), std::time::Duration::from_millis(1)), config);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (shutdown, receiver) = watch::channel(false);

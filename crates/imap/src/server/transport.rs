@@ -1,75 +1,14 @@
 //! The byte stream of a connection: TCP or TLS, and deflate over either (RFC 4978).
-//!
-//! Reading waits for readiness without a buffer, so that an idle connection holds none.
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
 use bytes::BytesMut;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
-use tokio::io::{AsyncRead, AsyncWriteExt as _, ReadBuf};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
+use sterna_net::ClientStream;
 
-/// Bytes that one read asks for.
+/// Bytes that are inflated at once.
 const READ: usize = 16 * 1024;
-
-/// A client's connection as it was accepted, or as the front door held it.
-pub enum ClientStream {
-    /// In the clear.
-    Plain(TcpStream),
-    /// Within TLS.
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl ClientStream {
-    fn tcp(&self) -> &TcpStream {
-        match self {
-            ClientStream::Plain(tcp) => tcp,
-            ClientStream::Tls(tls) => tls.get_ref().0,
-        }
-    }
-
-    /// What can be read at once; `None` if nothing can. 0 bytes: the client has closed its side.
-    fn try_read(&mut self, buffer: &mut BytesMut) -> io::Result<Option<usize>> {
-        buffer.reserve(READ);
-        let tls = match self {
-            ClientStream::Plain(tcp) => {
-                return match tcp.try_read_buf(buffer) {
-                    Ok(n) => Ok(Some(n)),
-                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(None),
-                    Err(e) => Err(e),
-                };
-            }
-            ClientStream::Tls(tls) => tls,
-        };
-        let start = buffer.len();
-        buffer.resize(start + READ, 0);
-        let mut space = ReadBuf::new(buffer.get_mut(start..).unwrap_or_default());
-        // Nobody needs to be woken: the caller waits for the socket itself.
-        let polled = Pin::new(tls).poll_read(&mut Context::from_waker(Waker::noop()), &mut space);
-        let read = space.filled().len();
-        buffer.truncate(start + read);
-        match polled {
-            Poll::Ready(Ok(())) => Ok(Some(read)),
-            Poll::Ready(Err(e)) => Err(e),
-            Poll::Pending => Ok(None),
-        }
-    }
-
-    async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            ClientStream::Plain(tcp) => tcp.write_all(bytes).await,
-            ClientStream::Tls(tls) => {
-                tls.write_all(bytes).await?;
-                tls.flush().await
-            }
-        }
-    }
-}
 
 /// The stream with the layers that the client asked for.
 pub(super) struct Stream {
@@ -99,7 +38,7 @@ impl Stream {
 
     /// Whether TLS is in use.
     pub fn is_tls(&self) -> bool {
-        matches!(self.base, Some(ClientStream::Tls(_)))
+        self.base.as_ref().is_some_and(ClientStream::is_tls)
     }
 
     /// Whether COMPRESS is in use.
@@ -109,17 +48,9 @@ impl Stream {
 
     /// Does the handshake of TLS as the server.
     pub async fn start_tls(&mut self, config: Arc<rustls::ServerConfig>) -> io::Result<()> {
-        match self.base.take() {
-            Some(ClientStream::Plain(tcp)) => {
-                let tls = TlsAcceptor::from(config).accept(tcp).await?;
-                self.base = Some(ClientStream::Tls(Box::new(tls)));
-                Ok(())
-            }
-            other => {
-                self.base = other;
-                Err(gone())
-            }
-        }
+        let base = self.base.take().ok_or_else(gone)?;
+        self.base = Some(base.start_tls(config).await?);
+        Ok(())
     }
 
     /// Everything from now on is deflated, both ways. `read_ahead`: what was read behind the COMPRESS command.
@@ -192,11 +123,9 @@ impl Stream {
 
     /// Ends the connection in order, as far as the client still listens.
     pub async fn shutdown(&mut self) {
-        let _ = match &mut self.base {
-            Some(ClientStream::Plain(tcp)) => tcp.shutdown().await,
-            Some(ClientStream::Tls(tls)) => tls.shutdown().await,
-            None => Ok(()),
-        };
+        if let Some(base) = &mut self.base {
+            base.shutdown().await;
+        }
     }
 }
 

@@ -11,7 +11,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
 
 use super::super::testing::{PASSWORD, Server, USER};
-use super::super::{PortTls, serve_connection};
+use sterna_net::PortTls;
+
+use super::super::serve_connection;
 
 trait Both: AsyncRead + AsyncWrite + Send {}
 impl<T: AsyncRead + AsyncWrite + Send> Both for T {}
@@ -126,7 +128,7 @@ async fn deflate_works_in_the_clear() {
 #[tokio::test]
 async fn implicit_tls_and_deflate_over_it() {
     let (config, connector) = tls();
-    let server = Server::start(|c| (c.tls, c.plaintext) = (Some(config), crate::server::PlaintextPolicy::Never)).await;
+    let server = Server::start(|c| (c.tls, c.plaintext) = (Some(config), sterna_net::PlaintextPolicy::Never)).await;
     let tcp = connect(&server, PortTls::Implicit).await;
     let name = ServerName::try_from("localhost").unwrap();
     let mut raw = Raw::new(connector.connect(name, tcp).await.unwrap());
@@ -138,7 +140,7 @@ async fn implicit_tls_and_deflate_over_it() {
 #[tokio::test]
 async fn starttls_turns_passwords_on_and_takes_nothing_sent_before_it() {
     let (config, connector) = tls();
-    let server = Server::start(|c| (c.tls, c.plaintext) = (Some(config), crate::server::PlaintextPolicy::Never)).await;
+    let server = Server::start(|c| (c.tls, c.plaintext) = (Some(config), sterna_net::PlaintextPolicy::Never)).await;
     let mut tcp = connect(&server, PortTls::Plain).await;
     let mut greeting = vec![0; 1000];
     let n = tcp.read(&mut greeting).await.unwrap();

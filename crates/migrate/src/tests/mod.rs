@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sterna_core::{AccountId, Address, Clock, DateTime, Flags, ManualClock, SystemClock};
-use sterna_imap::server::{PortTls, ServerConfig, Service, serve_connection};
+use sterna_imap::server::{ServerConfig, Service, serve_connection};
 use sterna_message::Ingest;
+use sterna_net::{Login, PortTls};
 use sterna_store::{Account, Store, StoreConfig, UidRange};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -56,7 +57,11 @@ impl Source {
         let (store, id) = store(StoreConfig::embedded(directory.path()), Arc::new(SystemClock)).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let service = Service::new(store.clone(), ServerConfig::new("source"));
+        let service = Service::new(
+            store.clone(),
+            Login::new(store.clone(), Duration::from_millis(1)),
+            ServerConfig::new("source"),
+        );
         tokio::spawn(async move {
             let (_running, shutdown) = watch::channel(false);
             while let Ok((stream, peer)) = listener.accept().await {

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use sterna_core::parse_bytes;
-use sterna_imap::server::PlaintextPolicy;
+use sterna_net::PlaintextPolicy;
 use sterna_store::StoreConfig;
 
 use crate::error::{Error, Result};

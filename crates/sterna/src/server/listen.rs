@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sterna_imap::server::{PortTls, Service, serve_connection};
+use sterna_imap::server::{Service, serve_connection};
+use sterna_net::PortTls;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
 

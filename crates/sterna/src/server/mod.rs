@@ -9,7 +9,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sterna_imap::server::{PortTls, ServerConfig, Service};
+use sterna_imap::server::{ServerConfig, Service};
+use sterna_net::{Login, PortTls};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 
@@ -21,6 +22,9 @@ use listen::Listener;
 /// How long sessions have to reach a command boundary when the server stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long the first failed login of an address waits for its answer.
+const LOGIN_DELAY: Duration = Duration::from_secs(1);
+
 /// Runs the platform until SIGTERM or SIGINT.
 pub async fn serve(config: &Config) -> Result<()> {
     limits::raise_open_files();
@@ -31,7 +35,8 @@ pub async fn serve(config: &Config) -> Result<()> {
         platform = Platform::open_to_serve(&config.store) => platform?,
         () = &mut stop => return Ok(()),
     };
-    let service = Service::new(platform.store.clone(), service_config(config)?);
+    let login = Login::new(platform.store.clone(), LOGIN_DELAY);
+    let service = Service::new(platform.store.clone(), login, service_config(config)?);
     let admin = tokio::spawn(AdminSocket::bind(config.data())?.serve(platform.clone()));
     platform.serve_moves();
     let (shutdown, watched) = watch::channel(false);

@@ -28,7 +28,7 @@ enum Key {
 
 /// The failures that are remembered.
 #[derive(Default)]
-pub(super) struct Throttle {
+pub struct Throttle {
     failures: Mutex<HashMap<Key, (u32, Instant)>>,
 }
 

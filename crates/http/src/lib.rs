@@ -1,0 +1,1 @@
+//! One HTTP listener: what mail clients ask to configure themselves.

@@ -1,0 +1,15 @@
+//! What the servers of all line protocols share: the connection, TLS on both sides, logins and their limits.
+//!
+//! IMAP, POP3, SMTP and ManageSieve stand on it. It knows none of their words.
+
+mod login;
+mod policy;
+mod sasl;
+mod stream;
+mod throttle;
+
+pub use login::{Login, LoginRefused};
+pub use policy::{PlaintextPolicy, PortTls};
+pub use sasl::{Plain, plain};
+pub use stream::ClientStream;
+pub use throttle::Throttle;

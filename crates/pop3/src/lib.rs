@@ -1,0 +1,1 @@
+//! POP3: server, and a client for the mover.

@@ -1,0 +1,1 @@
+//! Sieve scripts: compiled, run over a message; ManageSieve.

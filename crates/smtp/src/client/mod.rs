@@ -1,0 +1,1 @@
+//! The client side: hands one message to one server, over SMTP or LMTP.

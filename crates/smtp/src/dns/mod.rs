@@ -1,0 +1,1 @@
+//! What mail asks of the DNS.
