@@ -7,9 +7,11 @@ mod policy;
 mod sasl;
 mod stream;
 mod throttle;
+mod tls;
 
 pub use login::{Login, LoginRefused};
 pub use policy::{PlaintextPolicy, PortTls};
 pub use sasl::{Plain, plain};
 pub use stream::ClientStream;
 pub use throttle::Throttle;
+pub use tls::{CertificateProblem, TlsError, Trust, tls_connect};

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use sterna_net::{Trust, tls_connect};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
@@ -13,7 +14,6 @@ use super::endpoint::{Endpoint, Tls};
 use super::error::{Error, ErrorKind};
 use super::event::Event;
 use super::stream::Stream;
-use super::tls;
 use crate::codec::response_parser::{Limits, Response, Status};
 
 /// Connects, and knows the server's capabilities afterwards. Logging in is the next step ([`Connection::login`]).
@@ -67,7 +67,9 @@ async fn open(endpoint: &Endpoint) -> Result<TcpStream, ErrorKind> {
 
 async fn handshake(endpoint: &Endpoint, tcp: TcpStream) -> Result<TlsStream<TcpStream>, ErrorKind> {
     let (doing, after) = ("negotiating TLS", endpoint.timeouts.connect);
-    timeout(after, tls::handshake(endpoint, tcp)).await.map_err(|_| ErrorKind::Timeout { doing, after })?
+    let trust = endpoint.ca.clone().map_or(Trust::System, Trust::File);
+    let connected = timeout(after, tls_connect(&endpoint.host, &trust, tcp)).await;
+    Ok(connected.map_err(|_| ErrorKind::Timeout { doing, after })??)
 }
 
 /// Greeting and STARTTLS on the bare stream, which is given back for the handshake.

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sterna_core::UidValidity;
+pub use sterna_net::CertificateProblem;
+use sterna_net::TlsError;
 
 use super::backoff::{Retry, suggested_wait};
 use crate::codec::response_parser::{Status, StatusText};
@@ -51,38 +53,6 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         std::error::Error::source(&*self.kind)
-    }
-}
-
-/// Why a certificate was not accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CertificateProblem {
-    /// After its last day.
-    Expired,
-    /// Before its first day.
-    NotYetValid,
-    /// Issued for other names.
-    WrongName,
-    /// No trusted authority signed it.
-    UnknownIssuer,
-    /// Withdrawn by its authority.
-    Revoked,
-    /// Malformed, or not meant for servers.
-    Unusable,
-}
-
-impl fmt::Display for CertificateProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Expired => "has expired; renew it on the server",
-            Self::NotYetValid => "is not valid yet; compare the clocks of both machines",
-            Self::WrongName => "was issued for another host name; connect by a name that is in it",
-            Self::UnknownIssuer => {
-                "is signed by no authority known here; name the authority's file if it is a private one"
-            }
-            Self::Revoked => "was revoked; replace it on the server",
-            Self::Unusable => "cannot be used for a server",
-        })
     }
 }
 
@@ -214,6 +184,17 @@ pub enum ErrorKind {
     /// The message to append could not be read to its end.
     #[error("the message to append cannot be read ({0})")]
     AppendSource(#[source] io::Error),
+}
+
+impl From<TlsError> for ErrorKind {
+    fn from(error: TlsError) -> ErrorKind {
+        match error {
+            TlsError::Certificate { problem, detail } => ErrorKind::Certificate { problem, detail },
+            TlsError::Handshake(detail) => ErrorKind::Tls(detail),
+            TlsError::CaFile { path, reason } => ErrorKind::CaFile { path, reason },
+            TlsError::Io(error) => ErrorKind::Io(error),
+        }
+    }
 }
 
 impl ErrorKind {

@@ -43,7 +43,6 @@ mod session;
 mod stream;
 #[cfg(test)]
 mod tests;
-mod tls;
 
 pub use append::{Appended, NewMessage};
 pub use auth::Credentials;
