@@ -34,7 +34,7 @@ enum Command {
     },
     /// Measures, and writes a report in Markdown
     Run {
-        /// Only these groups: seeding, reading, load, idle, append
+        /// Only these groups: seeding, reading, load, idle, append, delivery
         #[arg(long, value_delimiter = ',')]
         only: Vec<String>,
         /// How often each measurement is repeated

@@ -24,6 +24,8 @@ const BUILD: Duration = Duration::from_secs(1_800);
 pub struct SternaConfig {
     /// Listens for implicit TLS too.
     pub imaps: bool,
+    /// Other listeners, by their keys in `[listen]`: `smtp`, `submission`, `lmtp`, `pop3`, `sieve`, `http`, …
+    pub listen: &'static [&'static str],
     /// Further lines at the end of `sterna.toml` (whole tables). Without a table `[store]` the server keeps its mail
     /// where this run's fixtures do: see [`crate::backend`].
     pub extra: String,
@@ -35,6 +37,7 @@ pub struct SternaServer {
     process: Option<Process>,
     imap: Port,
     imaps: Port,
+    others: Vec<(&'static str, Port)>,
     directory: TempDir,
 }
 
@@ -57,12 +60,13 @@ impl SternaServer {
     pub fn prepared(config: &SternaConfig) -> SternaServer {
         let directory = tempfile::Builder::new().prefix("sterna-test-").tempdir().expect("make a directory");
         let (imap, imaps) = (Port::free(), Port::free());
-        let mut text = configuration(config, directory.path(), imap.number(), imaps.number());
+        let others: Vec<_> = config.listen.iter().map(|name| (*name, Port::free())).collect();
+        let mut text = configuration(config, directory.path(), imap.number(), imaps.number(), &others);
         if backend::shared() && !config.extra.contains("[store]") {
             text.push_str(&backend::sterna_toml_tables());
         }
         std::fs::write(directory.path().join("sterna.toml"), text).unwrap();
-        SternaServer { process: None, imap, imaps, directory }
+        SternaServer { process: None, imap, imaps, others, directory }
     }
 
     /// Stops the server if it runs (with `SIGTERM`) and starts it on the same data and ports.
@@ -99,6 +103,16 @@ impl SternaServer {
     /// The port of IMAP over implicit TLS.
     pub fn tls_port(&self) -> u16 {
         self.imaps.number()
+    }
+
+    /// The port of another listener on 127.0.0.1, by its key in `[listen]`.
+    ///
+    /// # Panics
+    /// If the test did not ask for it.
+    #[track_caller]
+    pub fn port_of(&self, name: &str) -> u16 {
+        let (_, port) = self.others.iter().find(|(known, _)| *known == name).expect("a listener that was asked for");
+        port.number()
     }
 
     /// The directory with configuration, log and data.
@@ -180,10 +194,18 @@ impl SternaServer {
     }
 }
 
-fn configuration(config: &SternaConfig, directory: &Path, imap: u16, imaps: u16) -> String {
+fn configuration(
+    config: &SternaConfig,
+    directory: &Path,
+    imap: u16,
+    imaps: u16,
+    others: &[(&'static str, Port)],
+) -> String {
     let imaps = if config.imaps { format!("imaps = \"127.0.0.1:{imaps}\"\n") } else { String::new() };
+    let others: String =
+        others.iter().map(|(name, port)| format!("{name} = \"127.0.0.1:{}\"\n", port.number())).collect();
     format!(
-        "data = \"{}/data\"\nhostname = \"localhost\"\n\n[listen]\nimap = \"127.0.0.1:{imap}\"\n{imaps}\n\
+        "data = \"{}/data\"\nhostname = \"localhost\"\n\n[listen]\nimap = \"127.0.0.1:{imap}\"\n{imaps}{others}\n\
          [auth]\nplaintext = \"loopback\"\n{}",
         directory.display(),
         config.extra
@@ -217,7 +239,10 @@ fn current_binary() -> PathBuf {
     lock.lock().expect("lock the build");
     if is_stale(&binary) {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["build", "--quiet", "-p", "sterna"]).current_dir(workspace()).env("CARGO_TARGET_DIR", target);
+        cargo
+            .args(["build", "--quiet", "--ignore-rust-version", "-p", "sterna"])
+            .current_dir(workspace())
+            .env("CARGO_TARGET_DIR", target);
         if profile.ends_with("release") {
             cargo.arg("--release");
         }
@@ -249,8 +274,9 @@ mod tests {
 
     #[test]
     fn the_configuration_follows_the_contract() {
-        let config = SternaConfig { imaps: true, extra: "[store]\nengine = \"sqlite\"\n".to_owned() };
-        let text = configuration(&config, Path::new("/d"), 1, 2);
+        let extra = "[store]\nengine = \"sqlite\"\n".to_owned();
+        let config = SternaConfig { imaps: true, extra, ..SternaConfig::default() };
+        let text = configuration(&config, Path::new("/d"), 1, 2, &[]);
         assert!(text.starts_with("data = \"/d/data\"\n"));
         assert!(text.contains("[listen]\nimap = \"127.0.0.1:1\"\nimaps = \"127.0.0.1:2\"\n"));
         assert!(text.ends_with("plaintext = \"loopback\"\n[store]\nengine = \"sqlite\"\n"));

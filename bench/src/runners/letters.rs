@@ -1,10 +1,10 @@
-//! Messages of exactly 4 KiB for the APPEND measurements: each has a Message-ID and a text of its own, so that no server
+//! Messages of one exact size for the measurements of APPEND and of delivery: each has a Message-ID and a text of its own, so that no server
 //! finds a body that it has already, and all cost the same.
 
 use crate::corpus::Rng;
 use crate::{Corpus, Profile};
 
-/// Bytes of a message.
+/// Bytes of a message of APPEND's.
 pub const SIZE: usize = 4096;
 
 /// The text that all messages are cut from.
@@ -42,13 +42,19 @@ pub struct Letters<'t> {
     text: &'t Text,
     rng: Rng,
     series: String,
+    size: usize,
     next: u64,
 }
 
 impl<'t> Letters<'t> {
-    /// The messages of a series.
+    /// The messages of a series, of [`SIZE`] bytes.
     pub fn new(text: &'t Text, series: &str, seed: u64) -> Letters<'t> {
-        Letters { text, rng: Rng::new(seed), series: series.to_owned(), next: 0 }
+        Letters::sized(text, series, seed, SIZE)
+    }
+
+    /// The same of another size, of a KiB at least.
+    pub fn sized(text: &'t Text, series: &str, seed: u64, size: usize) -> Letters<'t> {
+        Letters { text, rng: Rng::new(seed), series: series.to_owned(), size, next: 0 }
     }
 }
 
@@ -66,7 +72,18 @@ impl Iterator for Letters<'_> {
             self.rng.next_u64()
         )
         .into_bytes();
-        message.extend(self.text.piece(&mut self.rng, SIZE - message.len()));
+        while message.len() < self.size {
+            // No piece so short that it could not end a line.
+            let left = self.size - message.len();
+            let length = if left > 2 * SIZE {
+                SIZE
+            } else if left > SIZE {
+                left / 2
+            } else {
+                left
+            };
+            message.extend(self.text.piece(&mut self.rng, length));
+        }
         Some(message)
     }
 }
@@ -82,5 +99,8 @@ mod tests {
         let letters: Vec<Vec<u8>> = ["a", "b"].into_iter().flat_map(|s| Letters::new(&text, s, 1).take(200)).collect();
         assert!(letters.iter().all(|l| l.len() == SIZE && l.ends_with(b"\r\n")));
         assert_eq!(letters.iter().collect::<BTreeSet<_>>().len(), 400);
+        for size in [1_024, 10_240, 102_400] {
+            assert!(Letters::sized(&text, "c", 2, size).take(20).all(|l| l.len() == size && l.ends_with(b"\r\n")));
+        }
     }
 }

@@ -11,6 +11,7 @@
 
 mod append;
 mod contender;
+mod delivery;
 mod idle;
 mod letters;
 mod load;
@@ -46,7 +47,7 @@ pub struct Options {
 }
 
 /// The groups of measurements, in the order in which they run.
-pub const SECTIONS: [&str; 5] = ["seeding", "reading", "load", "idle", "append"];
+pub const SECTIONS: [&str; 6] = ["seeding", "reading", "load", "idle", "append", "delivery"];
 
 /// Runs the measurements and writes the report.
 pub fn run(options: &Options) -> std::io::Result<()> {
@@ -62,8 +63,11 @@ pub fn run(options: &Options) -> std::io::Result<()> {
     if wanted("seeding") {
         seeding::measure(&shared, options, &mut report);
     }
-    if SECTIONS[1..].iter().any(|s| wanted(s)) {
+    if SECTIONS[1..5].iter().any(|s| wanted(s)) {
         others(&wanted, &shared, options, &mut report);
+    }
+    if wanted("delivery") {
+        delivery::measure(&shared, options, &mut report);
     }
     if options.quick {
         report.note("Taken with --quick: too little mail and time to mean anything.");

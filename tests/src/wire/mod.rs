@@ -3,12 +3,14 @@
 //! It shares no code with Sterna's own client or codec, so that a bug in those cannot hide itself. Blocking, plain TCP,
 //! literals in both directions (RFC 9051 §4.3), every read bounded by a timeout.
 
+mod line;
 mod value;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
+pub use line::{LineWire, SmtpReply, stuffed};
 pub use value::{Value, fetch};
 
 /// The longest that any single read may take, unless a test sets another limit.
