@@ -26,20 +26,28 @@ mod copy;
 mod db;
 mod directory;
 mod error;
+mod queue;
 mod schema;
 mod secret;
 mod store;
 
 pub use account::{
     Account, AccountState, Appended, Copied, Email, FlagChange, FlagsChanged, Import, Imported, IndexEntry, Keysets,
-    Mailbox, MailboxIndex, MailboxTree, MessageRow, MoveException, MoveFolder, NewEmail, NewMailbox, StoredFlags,
-    UidRange,
+    Mailbox, MailboxIndex, MailboxTree, MessageRow, MoveException, MoveFolder, NewEmail, NewMailbox, SieveScript,
+    StoredFlags, UidRange,
 };
 pub use blob::{BlobWriter, Blobs, CHUNK, Collected, PreparedBlob};
 pub use check::{CheckReport, Finding, MAX_FINDINGS, StructureCheck};
 pub use config::{BlobKind, Engine, PostgresConfig, S3Config, StoreConfig};
 pub use copy::{AccountCopy, CopyProgress, StoreCopy, TableComparison};
 pub use db::Tx;
-pub use directory::{AccountRecord, AccountStatus, Job, JobKind, Lease, MoveRecord};
+pub use directory::{
+    AccountRecord, AccountStatus, AliasRecord, DkimAlgorithm, DkimKey, DkimState, DomainChange, DomainRecord, Found,
+    Job, JobKind, Lease, MoveRecord, SendingLock, SubmissionLimits, SubmissionVerdict,
+};
 pub use error::{Error, Result};
+pub use queue::{
+    BATCH_RECIPIENTS, DestinationStats, NewQueued, NewQueuedRecipient, QueueClaim, QueueEntry, QueueFilter, QueueId,
+    QueueSelection, QueueStats, QueuedMessage, QueuedRecipient, Settled,
+};
 pub use store::Store;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sterna_core::{AccountId, Address, Clock};
+use tokio::sync::watch;
 
 use crate::account::{Account, IndexCache, TABLES};
 use crate::blob::Collected;
@@ -36,6 +37,8 @@ struct Inner {
     indexes: Arc<IndexCache>,
     open: Arc<Registry>,
     passwords: PasswordCache,
+    /// Counts what this process changed in the queue.
+    queue_changes: watch::Sender<u64>,
     key: SecretKey,
     /// Held, and with it the lock, until the store is closed.
     _lock: File,
@@ -62,6 +65,9 @@ impl Store {
             let blobs = blob::Storage::open(&config)?;
             let backend = Arc::new(Backend::open(&config.engine)?);
             let objects = blobs.of(DIRECTORY, &data);
+            // Of the queue.
+            let bodies = data.join(blob::BLOBS);
+            std::fs::create_dir_all(&bodies).map_err(|e| Error::io("create", &bodies, &e))?;
             let directory =
                 Database::new(DIRECTORY, &data, objects, &schema::DIRECTORY, backend.clone(), clock.clone());
             Ok(Store(Arc::new(Inner {
@@ -74,6 +80,7 @@ impl Store {
                 indexes: Arc::new(IndexCache::new(MAX_INDEXED_MESSAGES)),
                 open: Arc::default(),
                 passwords: PasswordCache::new()?,
+                queue_changes: watch::Sender::new(0),
                 _lock: lock,
             })))
         })
@@ -83,6 +90,7 @@ impl Store {
             store.0.backend.watch(&store.0.open);
         }
         store.release_leftovers().await?;
+        store.release_queue_leftovers().await?;
         Ok(store)
     }
 
@@ -112,6 +120,15 @@ impl Store {
         &self.0.directory
     }
 
+    pub(crate) fn queue_changes(&self) -> &watch::Sender<u64> {
+        &self.0.queue_changes
+    }
+
+    /// An account's database as its callers see it.
+    pub(crate) fn handle(&self, db: Arc<Database>) -> Account {
+        Account::new(db, self.0.indexes.clone())
+    }
+
     /// The data directory.
     pub fn data(&self) -> &Path {
         &self.0.data
@@ -129,7 +146,7 @@ impl Store {
             None if self.has_data(id).await? => self.register(id),
             None => return Err(Error::NotFound(format!("the data of account {id}"))),
         };
-        Ok(Account::new(db, self.0.indexes.clone()))
+        Ok(self.handle(db))
     }
 
     async fn has_data(&self, id: AccountId) -> Result<bool> {
@@ -167,7 +184,7 @@ impl Store {
         self.0.directory.read(|tx| tx.domains()).await
     }
 
-    /// Removes a domain that has no accounts.
+    /// Removes a domain that has neither accounts nor aliases.
     pub async fn remove_domain(&self, name: &str) -> Result<()> {
         let name = name.trim().to_lowercase();
         self.0.directory.write(move |tx| tx.remove_domain(&name)).await
@@ -204,7 +221,7 @@ impl Store {
                 .try_for_each(blob::sync_dir)
         })
         .await?;
-        Ok(Account::new(self.register(id), self.0.indexes.clone()))
+        Ok(self.handle(self.register(id)))
     }
 
     async fn hash(&self, password: Option<&str>) -> Result<Option<String>> {
@@ -276,17 +293,21 @@ impl Store {
         .await
     }
 
-    /// The accounts that may have bodies for the collector, removed ones too.
+    /// The accounts that may have bodies for the collector, removed ones too; account 0 has those of the queue.
     pub async fn collectable(&self) -> Result<Vec<AccountId>> {
         if self.shared() {
             return self.0.directory.read(|tx| tx.accounts_with_leftovers()).await;
         }
-        Ok(self.accounts(None).await?.into_iter().map(|account| account.id).collect())
+        let accounts = self.accounts(None).await?;
+        Ok(std::iter::once(DIRECTORY).chain(accounts.into_iter().map(|account| account.id)).collect())
     }
 
     /// Runs the collector over one account: deletes large bodies that nothing has named for `grace`. May run beside
     /// writers, and on several nodes.
     pub async fn collect(&self, id: AccountId, grace: Duration) -> Result<Collected> {
+        if id == DIRECTORY {
+            return blob::collect(self.directory(), grace).await;
+        }
         if !self.shared() && !self.has_data(id).await? {
             return Ok(Collected::default());
         }

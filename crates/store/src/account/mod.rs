@@ -11,10 +11,13 @@ mod keyset;
 mod mailbox;
 mod moving;
 mod page;
+mod remember;
 mod remove;
+mod sieve;
 mod subscription;
 mod thread;
 mod tree;
+mod uidl;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -39,6 +42,7 @@ pub use mailbox::{Mailbox, NewMailbox};
 pub use moving::{MoveException, MoveFolder};
 pub use page::{MessageRow, UidRange};
 pub(crate) use remove::TABLES;
+pub use sieve::SieveScript;
 pub use tree::MailboxTree;
 
 /// What concerns the account as a whole.

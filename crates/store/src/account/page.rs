@@ -45,6 +45,8 @@ pub struct MessageRow<'r> {
     pub saved_at: i64,
     /// POP3 unique id of the source, if it is not the one made from the UID.
     pub uidl: Option<&'r str>,
+    /// Place in the listing of a POP3 source; a message without one comes after all that have one, by UID.
+    pub pop_order: Option<u32>,
 }
 
 fn from_row<'r>(r: &Row<'r>) -> Result<MessageRow<'r>> {
@@ -56,10 +58,11 @@ fn from_row<'r>(r: &Row<'r>) -> Result<MessageRow<'r>> {
         created_modseq: ModSeq(r.u64(4)?),
         saved_at: r.int(5)?,
         uidl: r.opt_text(6)?,
+        pop_order: r.opt_int(7)?.and_then(|order| u32::try_from(order).ok()),
     })
 }
 
-const COLUMNS: &str = "m.uid, m.email_id, m.flags, m.modseq, m.created_modseq, m.saved_at, m.uidl";
+const COLUMNS: &str = "m.uid, m.email_id, m.flags, m.modseq, m.created_modseq, m.saved_at, m.uidl, m.pop_order";
 const RANGE: &str = "m.account_id = ?1 AND m.mailbox_id = ?2 AND m.uid BETWEEN ?3 AND ?4 ORDER BY m.uid LIMIT ?5";
 
 /// Rows in the first page; each further one has twice as many. A caller that breaks early has not read much in vain.
@@ -94,12 +97,12 @@ impl Tx<'_> {
         ]
         .concat();
         let coming = |rows: &[Row<'_>]| {
-            let bodies = rows.iter().map(|row| email::from_row(row, 7).map(|email| (email.blob, email.size)));
+            let bodies = rows.iter().map(|row| email::from_row(row, 8).map(|email| (email.blob, email.size)));
             self.ahead.borrow_mut().begin(bodies.collect::<Result<_>>()?);
             Ok(())
         };
         self.pages(&sql, (mailbox, range, 512), coming, |row, message| {
-            let email = email::from_row(row, 7)?;
+            let email = email::from_row(row, 8)?;
             self.ahead.borrow_mut().advance(email.blob);
             f(message, email)
         })

@@ -10,6 +10,8 @@ pub(crate) const TABLES: &[&str] = &[
     "move_exception",
     "move_folder",
     "subscription",
+    "sieve_script",
+    "remembered",
     "tombstone",
     "thread_key",
     "message",

@@ -84,6 +84,20 @@ pub(super) static TABLES: &[&Table] = &[
         page: MANY,
     },
     &Table { name: "subscription", columns: &[("path", TEXT)], key: 1, own: 0, page: MANY },
+    &Table {
+        name: "sieve_script",
+        columns: &[("name", TEXT), ("active", INT), ("size", INT), ("modified", INT), ("text", TEXT)],
+        key: 1,
+        own: 0,
+        page: 32,
+    },
+    &Table {
+        name: "remembered",
+        columns: &[("kind", TEXT), ("key", BLOB), ("until", INT)],
+        key: 2,
+        own: 0,
+        page: MANY,
+    },
     &Table { name: "keyset", columns: &[("id", INT), ("names", TEXT)], key: 1, own: 0, page: MANY },
     &CHUNKS,
     &BLOBS,
@@ -116,6 +130,7 @@ pub(super) static TABLES: &[&Table] = &[
             ("created_modseq", INT),
             ("saved_at", INT),
             ("uidl", TEXT),
+            ("pop_order", INT),
         ],
         key: 2,
         own: 0,
@@ -287,7 +302,7 @@ mod tests {
         let table = TABLES.iter().find(|t| t.name == "message").unwrap();
         assert_eq!(
             table.select(true),
-            "SELECT mailbox_id, uid, email_id, flags, modseq, created_modseq, saved_at, uidl FROM message \
+            "SELECT mailbox_id, uid, email_id, flags, modseq, created_modseq, saved_at, uidl, pop_order FROM message \
              WHERE account_id = ?1 AND (mailbox_id, uid) > (?2, ?3) ORDER BY mailbox_id, uid LIMIT 1000"
         );
         assert_eq!(table.delete_up_to(), "DELETE FROM message WHERE account_id = ?1 AND (mailbox_id, uid) <= (?2, ?3)");

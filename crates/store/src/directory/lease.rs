@@ -150,7 +150,7 @@ impl Store {
     }
 
     /// Who this node is, for a person to read, and the same in its next life.
-    fn holder(&self) -> String {
+    pub(crate) fn holder(&self) -> String {
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let host = Some(host.trim()).filter(|host| !host.is_empty()).unwrap_or("node");
         let data = self.data().canonicalize().unwrap_or_else(|_| self.data().to_owned());
@@ -310,7 +310,7 @@ impl Tx<'_> {
         if token == Some(lease.token) { Ok(()) } else { Err(Error::LeaseLost) }
     }
 
-    fn end_of(&self, term: Duration) -> Result<i64> {
+    pub(crate) fn end_of(&self, term: Duration) -> Result<i64> {
         let term = i64::try_from(term.as_millis()).unwrap_or(i64::MAX);
         Ok(self.db_millis()?.saturating_add(term))
     }
