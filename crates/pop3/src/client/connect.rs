@@ -1,0 +1,96 @@
+//! From an [`Endpoint`] to a connection that is logged in: name, TCP, TLS, greeting, capabilities, login.
+
+use std::io;
+use std::sync::Arc;
+
+use sterna_net::tls_connect;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::auth::Credentials;
+use super::connection::{Connection, Stream};
+use super::endpoint::{Endpoint, Tls};
+use super::error::{Error, ErrorKind};
+
+/// Connects and logs in.
+pub async fn open(endpoint: &Endpoint, credentials: &Credentials) -> Result<Connection, Error> {
+    let mut connection = connect(endpoint).await?;
+    connection.read_capabilities().await?;
+    connection.login(credentials).await?;
+    // Some servers tell more now.
+    connection.read_capabilities().await?;
+    Ok(connection)
+}
+
+async fn connect(endpoint: &Endpoint) -> Result<Connection, Error> {
+    let at: Arc<str> = Arc::from(endpoint.to_string());
+    let error = |kind| Error::new(&at, kind);
+    let wrap = |stream| Connection::new(stream, at.clone(), endpoint.timeouts);
+    let tcp = open_tcp(endpoint).await.map_err(error)?;
+    match endpoint.tls {
+        Tls::None => {
+            let mut connection = wrap(Stream::Tcp(tcp));
+            greeting(&mut connection).await?;
+            Ok(connection)
+        }
+        Tls::Implicit => {
+            let mut connection = wrap(handshake(endpoint, tcp).await.map_err(error)?);
+            greeting(&mut connection).await?;
+            Ok(connection)
+        }
+        Tls::StartTls => {
+            let mut connection = wrap(Stream::Tcp(tcp));
+            greeting(&mut connection).await?;
+            if let Err(text) = connection.run("STLS", "waiting for STLS").await? {
+                return Err(error(ErrorKind::StartTlsRefused(text)));
+            }
+            // Plaintext behind the answer was put there by somebody else: it would be taken for the server's own words.
+            let (Stream::Tcp(tcp), false) = connection.into_stream() else {
+                let said = "it sent data in clear behind its answer to STLS; somebody may be interfering".to_owned();
+                return Err(error(ErrorKind::Protocol(said)));
+            };
+            Ok(wrap(handshake(endpoint, tcp).await.map_err(error)?))
+        }
+    }
+}
+
+async fn open_tcp(endpoint: &Endpoint) -> Result<TcpStream, ErrorKind> {
+    let after = endpoint.timeouts.connect;
+    let lookup = tokio::net::lookup_host((endpoint.host.as_str(), endpoint.port));
+    let addresses = timeout(after, lookup)
+        .await
+        .map_err(|_| ErrorKind::Timeout { doing: "resolving its name", after })?
+        .map_err(ErrorKind::NameNotFound)?;
+    let mut last = ErrorKind::NameNotFound(io::Error::new(io::ErrorKind::NotFound, "it has no address"));
+    for address in addresses {
+        match timeout(after, TcpStream::connect(address)).await {
+            Ok(Ok(tcp)) => {
+                // Only a delay is lost if the system refuses.
+                let _ = tcp.set_nodelay(true);
+                return Ok(tcp);
+            }
+            Ok(Err(e)) => last = ErrorKind::Unreachable(e),
+            Err(_) => last = ErrorKind::Timeout { doing: "connecting", after },
+        }
+    }
+    Err(last)
+}
+
+async fn handshake(endpoint: &Endpoint, tcp: TcpStream) -> Result<Stream, ErrorKind> {
+    let (doing, after) = ("negotiating TLS", endpoint.timeouts.connect);
+    match timeout(after, tls_connect(&endpoint.host, &endpoint.trust, tcp)).await {
+        Ok(Ok(tls)) => Ok(Stream::Tls(Box::new(tls))),
+        Ok(Err(e)) => Err(ErrorKind::Tls(e)),
+        Err(_) => Err(ErrorKind::Timeout { doing, after }),
+    }
+}
+
+async fn greeting(connection: &mut Connection) -> Result<(), Error> {
+    let line = connection.line_within("waiting for its greeting", connection.timeouts.connect).await?;
+    let shown = String::from_utf8_lossy(line.get(..line.len().min(80)).unwrap_or_default()).into_owned();
+    match &line[..] {
+        [b'+', b'O', b'K', ..] => Ok(()),
+        [b'-', b'E', b'R', b'R', ..] => Err(connection.error(ErrorKind::login_refused("", shown[4..].trim()))),
+        _ => Err(connection.error(ErrorKind::NotPop3(shown))),
+    }
+}
