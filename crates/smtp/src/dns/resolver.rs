@@ -142,6 +142,14 @@ impl Resolver {
         })
     }
 
+    /// [`Resolver::txt`] past the cache: for a record that somebody has just published.
+    pub async fn txt_anew(&self, name: &str) -> Answer<Vec<String>> {
+        if let Some(name) = absolute(name) {
+            self.hickory().clear_lookup_cache(name, RecordType::TXT);
+        }
+        self.txt(name).await
+    }
+
     /// The names that an address claims (PTR). Claims only: see [`Resolver::reverse`].
     pub async fn ptr(&self, address: IpAddr) -> Answer<Vec<String>> {
         let answer = self.ask(Name::from(address), RecordType::PTR).await;
