@@ -10,6 +10,7 @@
 )]
 
 pub mod backend;
+pub mod dns;
 mod dovecot;
 mod janitor;
 mod leftovers;
