@@ -8,9 +8,14 @@
 mod action;
 mod engine;
 mod error;
+mod header;
 mod host;
+mod letter;
 mod limits;
 mod message;
+mod notify;
+mod syntax;
+mod vacation;
 
 pub use action::{Action, Remember};
 pub use engine::{Compiled, check, compile, run};
@@ -18,3 +23,14 @@ pub use error::{HostError, RunError, ScriptError, Warning};
 pub use host::{Host, Location};
 pub use limits::Limits;
 pub use message::{Message, WHOLE};
+
+/// The extensions that scripts may require, as ManageSieve announces them (RFC 5804 §1.7 SIEVE).
+pub fn extensions() -> impl Iterator<Item = &'static str> {
+    syntax::capability::announced()
+}
+
+/// The methods of `notify` (RFC 5804 §1.7 NOTIFY).
+pub const NOTIFY_METHODS: &str = "mailto";
+
+#[cfg(test)]
+mod tests;

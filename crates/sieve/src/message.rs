@@ -1,12 +1,15 @@
 //! A message as a script sees it.
 
-/// The most bytes of a message that are worth handing over: of a larger one its header and the first MiB of its body.
-pub const WHOLE: u64 = 32 << 20;
+use sterna_core::Address;
+
+/// The most bytes of a message that are worth handing over: scripts look at its header and the beginning of its body. No
+/// run holds more than a few times as much in memory.
+pub const WHOLE: u64 = 4 << 20;
 
 /// A message and its envelope.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'m> {
-    /// The header and the body, or of a message larger than [`WHOLE`] the header and the beginning of the body.
+    /// The header and the body, or of a message larger than [`WHOLE`] its first [`WHOLE`] bytes.
     pub bytes: &'m [u8],
     /// The size of the whole message, for the `size` test.
     pub size: u64,
@@ -28,4 +31,42 @@ pub struct Message<'m> {
     pub may_reply: bool,
     /// Seconds since 1970, for the dates of replies.
     pub now: i64,
+}
+
+/// The address in `local@domain` or `Name <local@domain>` (RFC 5228 §2.4.2.3); `None` if it is neither.
+pub(crate) fn bare_address(text: &str) -> Option<&str> {
+    let bare = match text.trim().strip_suffix('>') {
+        Some(rest) => rest.rsplit_once('<')?.1,
+        None => text.trim(),
+    };
+    Address::parse(bare).ok().map(|_| bare)
+}
+
+/// Whether `address` is `own`, or `own` with a detail behind a plus (RFC 5233). Both in lower case.
+pub(crate) fn is_own(address: &str, own: &str) -> bool {
+    let without_detail = |(local, domain): (&str, &str)| {
+        let (user, _) = local.split_once('+')?;
+        own.strip_prefix(user)?.strip_prefix('@').filter(|d| *d == domain).map(|_| ())
+    };
+    address == own || address.rsplit_once('@').and_then(without_detail).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_stand_bare_or_within_brackets() {
+        assert_eq!(bare_address("a@x.org"), Some("a@x.org"));
+        assert_eq!(bare_address("\"A, B\" <A@x.org>"), Some("A@x.org"));
+        for bad in ["", "a", "a@x.org, b@x.org", "<a@x.org", "a@x.org\r\nBcc: b@x.org", "a b@x.org"] {
+            assert_eq!(bare_address(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_detail_does_not_make_it_another_address() {
+        assert!(is_own("anne@x.org", "anne@x.org") && is_own("anne+y@x.org", "anne@x.org"));
+        assert!(!is_own("anna+y@x.org", "anne@x.org") && !is_own("anne+y@y.org", "anne@x.org"));
+    }
 }

@@ -1,0 +1,118 @@
+//! What stands between `${` and `}` in a string: encoded characters (RFC 5228 §2.4.2.4) and variables (RFC 5229 §3).
+
+/// A piece of a string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Piece<'t> {
+    Literal(&'t str),
+    /// `${name}` or `${3}`, the name only.
+    Variable(&'t str),
+}
+
+/// Divides a string. What looks like a variable and is none stays as it is (RFC 5229 §3).
+pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let (mut literal, mut from) = (0, 0);
+    while let Some(found) = text.get(from..).and_then(|rest| rest.find("${")) {
+        let open = from + found;
+        let name = text.get(open + 2..).and_then(|rest| rest.split_once('}')).map(|(name, _)| name);
+        match name.filter(|n| is_reference(n)) {
+            Some(name) => {
+                pieces.extend(text.get(literal..open).filter(|l| !l.is_empty()).map(Piece::Literal));
+                pieces.push(Piece::Variable(name));
+                from = open + name.len() + 3;
+                literal = from;
+            }
+            None => from = open + 2,
+        }
+    }
+    pieces.extend(text.get(literal..).filter(|l| !l.is_empty()).map(Piece::Literal));
+    pieces
+}
+
+/// `variable-name` of RFC 5229 §3: digits, or an identifier with namespaces.
+fn is_reference(name: &str) -> bool {
+    !name.is_empty() && (name.bytes().all(|b| b.is_ascii_digit()) || name.split('.').all(is_identifier))
+}
+
+/// RFC 5228 §8.1.
+pub(super) fn is_identifier(name: &str) -> bool {
+    !name.starts_with(|c: char| c.is_ascii_digit())
+        && !name.is_empty()
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// Replaces `${hex:…}` and `${unicode:…}`. What is malformed stays as it is; `Err` only for a number that is no
+/// character.
+pub(super) fn decode(text: &str) -> Result<String, String> {
+    let mut bytes: Vec<u8> = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(open) = rest.find("${") {
+        let (before, after) = rest.split_at(open);
+        bytes.extend_from_slice(before.as_bytes());
+        let inner = after.get(2..).unwrap_or_default();
+        match inner.split_once('}').map(|(code, tail)| Ok::<_, String>((encoded(code)?, tail))).transpose()? {
+            Some((Some(decoded), tail)) => {
+                bytes.extend_from_slice(&decoded);
+                rest = tail;
+            }
+            _ => {
+                bytes.extend_from_slice(b"${");
+                rest = inner;
+            }
+        }
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8(bytes).map_err(|_| "the encoded characters are not UTF-8".to_owned())
+}
+
+/// The octets of `hex:…` or `unicode:…`.
+fn encoded(code: &str) -> Result<Option<Vec<u8>>, String> {
+    let Some((kind, digits)) = code.split_once(':') else { return Ok(None) };
+    let unicode = kind.eq_ignore_ascii_case("unicode");
+    let words: Vec<&str> = digits.split_ascii_whitespace().collect();
+    let valid = |w: &&str| w.bytes().all(|b| b.is_ascii_hexdigit()) && (unicode || w.len() <= 2);
+    if !(unicode || kind.eq_ignore_ascii_case("hex")) || words.is_empty() || !words.iter().all(valid) {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    for word in words {
+        let number = u32::from_str_radix(word, 16).unwrap_or(u32::MAX);
+        if unicode {
+            let c = char::from_u32(number).filter(|c| *c != '\0');
+            let c = c.ok_or_else(|| format!("there is no character with the number {word}"))?;
+            bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        } else {
+            bytes.extend(u8::try_from(number).ok().filter(|b| *b != 0));
+        }
+    }
+    Ok(Some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_a_variable_stays_as_it_is() {
+        assert_eq!(
+            pieces("a${b}$${1}"),
+            [Piece::Literal("a"), Piece::Variable("b"), Piece::Literal("$"), Piece::Variable("1")]
+        );
+        for literal in ["${}", "${a b}", "${a-b}", "${1a}", "$ {a}", "${a", "${.a}"] {
+            assert_eq!(pieces(literal), [Piece::Literal(literal)]);
+        }
+        assert_eq!(pieces("${${a}"), [Piece::Literal("${"), Piece::Variable("a")]);
+        assert_eq!(pieces("${global.x}"), [Piece::Variable("global.x")]);
+    }
+
+    #[test]
+    fn encoded_characters_are_decoded() {
+        assert_eq!(decode("$${hex:40}").unwrap(), "$@");
+        assert_eq!(decode("${hex:4}${hex: 40 }${UNICODE:e9 20AC}").unwrap(), "\u{4}@é€");
+        for same in ["${hex:}", "${hex:400}", "${hix:40}", "${hex:40", "${unicode:zz}"] {
+            assert_eq!(decode(same).unwrap(), same);
+        }
+        assert!(decode("${unicode:D800}").is_err());
+        assert!(decode("${hex:ff}").is_err());
+    }
+}
