@@ -16,6 +16,8 @@ use crate::error::{Error, Result};
 pub(crate) struct SecretKey {
     key: RandomizedNonceKey,
     fingerprint: String,
+    /// What other keys are derived from.
+    root: [u8; 32],
 }
 
 impl SecretKey {
@@ -37,14 +39,20 @@ impl SecretKey {
             Err(e) => return Err(Error::io("open", path, &e)),
         }
         let fingerprint = blake3::Hash::from(blake3::derive_key("sterna secret.key fingerprint", &key)).to_hex();
+        let root = blake3::derive_key("sterna secret.key root of derived keys", &key);
         RandomizedNonceKey::new(&AES_256_GCM, &key)
-            .map(|key| SecretKey { key, fingerprint: fingerprint.to_string() })
+            .map(|key| SecretKey { key, fingerprint: fingerprint.to_string(), root })
             .map_err(|_| Error::Internal("the store's key is not usable".into()))
     }
 
     /// Tells two keys apart and says nothing else about them.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// A key for one purpose, which tells nothing about the others.
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        *blake3::keyed_hash(&self.root, purpose.as_bytes()).as_bytes()
     }
 
     /// Nonce, then ciphertext and tag.

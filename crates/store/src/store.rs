@@ -372,6 +372,16 @@ impl Store {
         self.0.key.unseal(sealed)
     }
 
+    /// A key for one purpose, the same on every node and at every time, made from the store's key. Another purpose has another.
+    pub fn derived_key(&self, purpose: &str) -> [u8; 32] {
+        self.0.key.derive(purpose)
+    }
+
+    /// Tells this store from others.
+    pub(crate) fn key_fingerprint(&self) -> &str {
+        self.0.key.fingerprint()
+    }
+
     /// Makes good what a crash left undone in any account: data that was never made. Called once, after opening and before
     /// serving. Bodies whose transaction never committed are the collector's.
     pub async fn recover(&self) -> Result<()> {

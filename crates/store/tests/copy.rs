@@ -6,10 +6,12 @@ mod support;
 use std::path::Path;
 use std::sync::Arc;
 
-use sterna_core::{Address, Flags, MailboxId, ManualClock, ModSeq, Role, SystemFlags, UidValidity};
+use sterna_core::{AccountId, Address, BlobId, Flags, MailboxId, ManualClock, ModSeq, Role, SystemFlags, UidValidity};
 use sterna_store::{
-    Account, AccountCopy, AccountRecord, CHUNK, CopyProgress, Error, Import, JobKind, MoveFolder, MoveRecord,
-    NewMailbox, Store, StoreConfig, StoreCopy, UidRange,
+    Account, AccountCopy, AccountRecord, BlobWriter, CHUNK, CopyProgress, DkimAlgorithm, DkimKey, DkimState,
+    DomainChange, Error, Import, JobKind, MoveFolder, MoveRecord, NewMailbox, NewQueued, NewQueuedRecipient,
+    QueueFilter, QueueId, QueuedMessage, QueuedRecipient, SendingLock, Settled, Store, StoreConfig, StoreCopy,
+    SubmissionLimits, UidRange,
 };
 use support::{email, flags, range, uid};
 
@@ -123,6 +125,89 @@ async fn fill(config: &StoreConfig) {
     };
     store.put_move(record).await.unwrap();
     store.add_job(id, JobKind::Move).await.unwrap();
+    let until = 1_800_000_000 + 1000;
+    account
+        .write(move |tx| {
+            tx.set_uidls(sent, &[(uid(4_000_000_000), "0001".into(), Some(3))])?;
+            tx.put_sieve("rules", "keep;\n")?;
+            tx.put_sieve("Élan", "discard;")?;
+            tx.set_active_sieve(Some("rules"))?;
+            tx.remember("vacation", &[0, 255], until).map(drop)
+        })
+        .await
+        .unwrap();
+    fill_directory(&store, id).await;
+}
+
+fn address(text: &str) -> Address {
+    Address::parse(text).unwrap()
+}
+
+/// What of mail in and out lies in the directory.
+async fn fill_directory(store: &Store, id: AccountId) {
+    store.set_forwards(id, vec![address("z@remote.example"), address("a@remote.example")], false).await.unwrap();
+    store.set_route(id, Some("lmtp://old:24".into())).await.unwrap();
+    store.set_language(id, Some("fr".into())).await.unwrap();
+    store.set_hourly_limit(id, Some(7)).await.unwrap();
+    let lock = SendingLock { reason: "too many failures".into(), since: 3 };
+    store.set_sending_lock(id, Some(lock)).await.unwrap();
+    store.set_domain("example.org", DomainChange::CatchAll(Some(address("rest@example.org")))).await.unwrap();
+    store.set_domain("empty.example", DomainChange::Route(Some("smtp://old:25".into()))).await.unwrap();
+    store.set_domain("empty.example", DomainChange::HourlyLimit(Some(9))).await.unwrap();
+    let targets = vec![address("anne@example.org"), address("b@remote.example")];
+    store.add_alias(&address("all@empty.example"), targets).await.unwrap();
+    store.add_dkim_key(key("s1")).await.unwrap();
+    let limits = SubmissionLimits { account: 100, domain: Some(100) };
+    store.count_submission(id, "example.org", 30, limits).await.unwrap();
+    for bytes in [noise(10, 1), noise(700_000, 2), noise(10, 1)] {
+        let mut blob = BlobWriter::new(&store.queue_blobs());
+        blob.write(&bytes).unwrap();
+        let recipients = ["a@x.example", "b@y.example"].map(|address| NewQueuedRecipient {
+            address: address.into(),
+            destination: address[2..].into(),
+            options: "{}".into(),
+            due_ms: 0,
+        });
+        let new = NewQueued {
+            sender: "anne@example.org".into(),
+            blob: blob.finish().unwrap(),
+            options: "{\"o\":1}".into(),
+            submitter: Some(id),
+            expires_ms: 1_900_000_000_000,
+            recipients: recipients.into(),
+        };
+        store.enqueue(new).await.unwrap();
+    }
+    let term = std::time::Duration::from_secs(60);
+    let claim = store.claim_queued(1, 1, vec!["y.example".into()], term).await.unwrap().remove(0);
+    let retry = Settled::Retry { due_ms: 1_850_000_000_000, error: "busy".into(), delay_told: true };
+    store.settle_queued(&claim, vec![(1, retry)], vec![]).await.unwrap();
+    let last = store.queue_list(None, 9, QueueFilter::default()).await.unwrap().remove(2).0.id;
+    assert_eq!(store.queue_hold(last, true).await.unwrap(), 1);
+}
+
+fn key(selector: &str) -> DkimKey {
+    DkimKey {
+        domain: "example.org".into(),
+        selector: selector.into(),
+        algorithm: DkimAlgorithm::Ed25519,
+        secret: b"secret".to_vec(),
+        public: b"public".to_vec(),
+        state: DkimState::Active,
+        created: 1_800_000_000,
+        changed: 1_800_000_000,
+    }
+}
+
+/// What waits, without the numbers that each store gives by itself, and a digest of each body.
+async fn waiting(store: &Store) -> Vec<(QueuedMessage, Vec<QueuedRecipient>, String)> {
+    let mut all = Vec::new();
+    for (message, recipients, _) in store.queue_list(None, 9, QueueFilter::default()).await.unwrap() {
+        let body = store.queue_body_range(message.blob, 0, u64::MAX).await.unwrap();
+        let digest = blake3::hash(&body).to_string();
+        all.push((QueuedMessage { id: QueueId(0), blob: BlobId(0), ..message }, recipients, digest));
+    }
+    all
 }
 
 #[tokio::test]
@@ -143,6 +228,24 @@ async fn an_account_goes_there_and_back_with_every_row_and_number() {
         let again = copy(&there).await.unwrap();
         assert!(again.is_verified() && again.rows_copied == 0, "{again:?}");
         assert_eq!(again.tables, first.tables);
+        let source = waiting(there.source()).await;
+        assert_eq!((there.queue().await.unwrap(), source.len()), (3, 3));
+        // What was taken over once is not taken over again, whatever became of it.
+        let delivered = there.target().queue_list(None, 1, QueueFilter::default()).await.unwrap().remove(0).0;
+        assert_eq!(waiting(there.target()).await, source);
+        assert_eq!(there.target().queue_remove(delivered.id).await.unwrap(), 1);
+        assert_eq!((there.queue().await.unwrap(), waiting(there.target()).await.len()), (0, 2));
+        for store in [there.source(), there.target()] {
+            assert_eq!(store.check_directory().await.unwrap().findings, []);
+        }
+        let (ours, theirs) = (there.source(), there.target());
+        assert_eq!(theirs.domain_records().await.unwrap(), ours.domain_records().await.unwrap());
+        assert_eq!(theirs.aliases(None).await.unwrap(), ours.aliases(None).await.unwrap());
+        assert_eq!(theirs.dkim_keys("example.org").await.unwrap(), [key("s1")]);
+        assert_eq!(record(theirs).await, record(ours).await);
+        let limits = SubmissionLimits { account: 3, domain: None };
+        let verdict = theirs.count_submission(record(theirs).await.id, "example.org", 1, limits).await.unwrap();
+        assert!(matches!(verdict, sterna_store::SubmissionVerdict::OverAccount { .. }), "{verdict:?}");
         drop(there);
 
         let target = open(&to).await;

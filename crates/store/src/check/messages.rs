@@ -1,4 +1,4 @@
-//! Invariants 6 to 9, 12 and 13: messages, the change log, identities.
+//! Invariants 6 to 9, 12, 13 and 16: messages, the change log, identities, scripts.
 
 use super::CheckReport;
 use crate::db::{Tx, vals};
@@ -95,6 +95,16 @@ const RULES: &[(u8, &str, &str)] = &[
         "a mailbox's id is not below the next one:",
         "SELECT b.id FROM mailbox b JOIN account_state s ON s.account_id = b.account_id \
          WHERE b.account_id = ?1 AND b.id >= s.next_id",
+    ),
+    (
+        16,
+        "scripts are active at once:",
+        "SELECT COUNT(*) FROM sieve_script WHERE account_id = ?1 AND active = 1 HAVING COUNT(*) > 1",
+    ),
+    (
+        16,
+        "a script is not as long as it should be, but of bytes",
+        "SELECT octet_length(text) FROM sieve_script WHERE account_id = ?1 AND octet_length(text) <> size",
     ),
 ];
 

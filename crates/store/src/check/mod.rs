@@ -18,8 +18,19 @@
 //! 13. Every id is below the next one to be given.
 //! 14. Every stored structure reads back and fits its message (told by the caller, who knows the format).
 //! 15. Every folder of a move points to a mailbox that exists.
+//! 16. At most one Sieve script is active, and each has the size of its text.
+//!
+//! Of the directory ([`crate::Store::check_directory`]), beside 1 and 11:
+//!
+//! 17. Every account, alias and key is of a domain; no account has the address of an alias; every alias has targets.
+//! 18. A queued message has recipients, each in a batch; message, batch and totals count them right.
+//! 19. A batch that no node has is due when the first of its recipients is, never if its message is held; a destination is
+//!     there as long as it has batches, is due with the first of them and counts their recipients.
+//! 20. Every queued message has its body; every body of the queue is named by a message.
+//! 21. Every account, queued message and body of the queue has an id below the next one.
 
 mod bodies;
+mod directory;
 mod mailboxes;
 mod messages;
 
@@ -41,7 +52,7 @@ pub struct Finding {
 pub struct CheckReport {
     /// Broken invariants; empty: the account is sound. At most [`MAX_FINDINGS`].
     pub findings: Vec<Finding>,
-    /// Mailboxes looked at.
+    /// Mailboxes looked at. None in the directory.
     pub mailboxes: u64,
     /// Messages looked at.
     pub messages: u64,

@@ -1,8 +1,10 @@
-//! What the directory knows of an account: its line, its domain, its move with the secret of the source, its jobs.
+//! What the directory knows of an account: its line, its domain, its move with the secret of the source, its jobs, what it
+//! submitted lately.
 
 use sterna_core::{AccountId, Address};
 
-use crate::db::{Tx, vals};
+use super::domains::DomainLine;
+use crate::db::{Tx, Val, vals};
 use crate::directory::MoveRecord;
 use crate::error::{Error, Result};
 use crate::store::Store;
@@ -11,12 +13,13 @@ use crate::store::Store;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     line: Line,
-    /// When the domain was made.
-    domain_created: i64,
+    domain: DomainLine,
     /// With the secret in the clear.
     moving: Option<MoveRecord>,
     /// Kind and token of each job. Whoever holds it, the copy's is free.
     jobs: Vec<(String, i64)>,
+    /// Rows of `submission`.
+    submitted: Vec<[i64; 4]>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +30,13 @@ struct Line {
     quota: Option<i64>,
     password: Option<String>,
     created: i64,
+    forwards: String,
+    keep_copy: i64,
+    route: Option<String>,
+    language: Option<String>,
+    hourly_limit: Option<i64>,
+    lock_reason: Option<String>,
+    lock_since: Option<i64>,
 }
 
 /// What the target has in an account's place.
@@ -48,9 +58,10 @@ impl Entry {
         Ok(Some(entry))
     }
 
-    /// A digest of what both stores have to agree on. The age of a domain that the target had already is not of it.
+    /// A digest of what both stores have to agree on. A domain that the target had already is not of it, nor what is forgotten
+    /// within the hour.
     pub fn digest(&self) -> blake3::Hash {
-        let Entry { line, domain_created: _, moving, jobs } = self;
+        let Entry { line, domain: _, moving, jobs, submitted: _ } = self;
         blake3::hash(format!("{line:?} {moving:?} {jobs:?}").as_bytes())
     }
 
@@ -70,15 +81,6 @@ impl Entry {
     }
 }
 
-/// Copies all domains, those without accounts too.
-pub(super) async fn copy_domains(from: &Store, to: &Store) -> Result<()> {
-    let domains = from
-        .directory()
-        .read(|tx| tx.query("SELECT name, created FROM domain", &[], |r| Ok((r.text(0)?.to_owned(), r.int(1)?))))
-        .await?;
-    to.directory().write(move |tx| domains.iter().try_for_each(|(name, created)| tx.put_domain(name, *created))).await
-}
-
 /// Lifts the next account number of both over that of the other, so that neither ever gives a number to somebody else that
 /// an account copied from or to it has.
 pub(super) async fn lift_next_ids(from: &Store, to: &Store) -> Result<()> {
@@ -95,7 +97,8 @@ pub(super) async fn lift_next_ids(from: &Store, to: &Store) -> Result<()> {
 
 impl Tx<'_> {
     fn entry(&self, id: AccountId) -> Result<Option<Entry>> {
-        let sql = "SELECT address, status, quota_bytes, password, created FROM account WHERE id = ?1";
+        let sql = "SELECT address, status, quota_bytes, password, created, forwards, keep_copy, route, language, \
+                   hourly_limit, lock_reason, lock_since FROM account WHERE id = ?1";
         let line = self.one(sql, vals![id], |r| {
             Ok(Line {
                 id,
@@ -104,11 +107,21 @@ impl Tx<'_> {
                 quota: r.opt_int(2)?,
                 password: r.opt_text(3)?.map(str::to_owned),
                 created: r.int(4)?,
+                forwards: r.text(5)?.to_owned(),
+                keep_copy: r.int(6)?,
+                route: r.opt_text(7)?.map(str::to_owned),
+                language: r.opt_text(8)?.map(str::to_owned),
+                hourly_limit: r.opt_int(9)?,
+                lock_reason: r.opt_text(10)?.map(str::to_owned),
+                lock_since: r.opt_int(11)?,
             })
         })?;
         let Some(line) = line else { return Ok(None) };
         let address = Address::parse(&line.address).map_err(|e| Error::Corrupt(e.to_string()))?;
-        let domain = self.one("SELECT created FROM domain WHERE name = ?1", vals![address.domain()], |r| r.int(0))?;
+        let domain = self.domain_line(address.domain())?;
+        let domain = domain.ok_or_else(|| Error::Corrupt(format!("the domain of account {address} is lost")))?;
+        let sql = "SELECT bucket, messages, refused, failed FROM submission WHERE account_id = ?1 ORDER BY bucket";
+        let submitted = self.query(sql, vals![id], |r| Ok([r.int(0)?, r.int(1)?, r.int(2)?, r.int(3)?]))?;
         let jobs = self.query("SELECT kind, token FROM job WHERE account_id = ?1 ORDER BY kind", vals![id], |r| {
             Ok((r.text(0)?.to_owned(), r.int(1)?))
         })?;
@@ -123,7 +136,7 @@ impl Tx<'_> {
                     updated: r.int(3)?,
                 })
             })?;
-        Ok(Some(Entry { domain_created: domain.unwrap_or(line.created), line, moving, jobs }))
+        Ok(Some(Entry { domain, line, moving, jobs, submitted }))
     }
 
     fn place(&self, line: &Line) -> Result<Place> {
@@ -141,12 +154,12 @@ impl Tx<'_> {
     }
 
     fn put_entry(&self, entry: &Entry) -> Result<()> {
-        let Line { id, address, status, quota, password, created } = &entry.line;
+        let line = &entry.line;
+        let Line { id, address, status, quota, password, created, .. } = line;
         if let Place::Taken = self.place(&entry.line)? {
             return Err(Error::Exists(format!("account {address}")));
         }
-        let parsed = Address::parse(address).map_err(|e| Error::Corrupt(e.to_string()))?;
-        self.put_domain(parsed.domain(), entry.domain_created)?;
+        self.put_domain_line(&entry.domain)?;
         // Left of an account of that number that was removed.
         self.execute("DELETE FROM job WHERE account_id = ?1", vals![*id])?;
         for (kind, token) in &entry.jobs {
@@ -158,17 +171,35 @@ impl Tx<'_> {
         if let Some(moving) = &entry.moving {
             self.put_move(moving)?;
         }
-        self.execute(
-            "INSERT INTO account (id, address, status, quota_bytes, password, created) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            vals![*id, address, status, *quota, password.as_ref(), *created],
+        self.execute("DELETE FROM submission WHERE account_id = ?1", vals![*id])?;
+        let rows: Vec<[Val<'_>; 5]> = entry
+            .submitted
+            .iter()
+            .map(|[b, m, r, f]| [(*id).into(), (*b).into(), (*m).into(), (*r).into(), (*f).into()])
+            .collect();
+        self.execute_many(
+            "INSERT INTO submission (account_id, bucket, messages, refused, failed) VALUES (?1, ?2, ?3, ?4, ?5)",
+            &rows,
         )?;
-        Ok(())
-    }
-
-    fn put_domain(&self, name: &str, created: i64) -> Result<()> {
         self.execute(
-            "INSERT INTO domain (name, created) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-            vals![name, created],
+            "INSERT INTO account (id, address, status, quota_bytes, password, created, forwards, keep_copy, route, \
+             language, hourly_limit, lock_reason, lock_since) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            vals![
+                *id,
+                address,
+                status,
+                *quota,
+                password.as_ref(),
+                *created,
+                &line.forwards,
+                line.keep_copy,
+                line.route.as_ref(),
+                line.language.as_ref(),
+                line.hourly_limit,
+                line.lock_reason.as_ref(),
+                line.lock_since
+            ],
         )?;
         Ok(())
     }

@@ -11,6 +11,7 @@ mod bodies;
 mod cell;
 mod compare;
 mod directory;
+mod domains;
 mod rows;
 mod table;
 mod work;
@@ -27,6 +28,7 @@ use crate::config::{Engine, StoreConfig};
 use crate::db::{Tx, vals};
 use crate::directory::AccountRecord;
 use crate::error::{Error, Result};
+use crate::queue::copy_queue;
 use crate::schema;
 use crate::store::Store;
 use directory::{Entry, Place};
@@ -127,9 +129,15 @@ impl StoreCopy {
         &self.to
     }
 
-    /// Copies all domains, those without accounts too.
+    /// Copies all domains, those without accounts too, with their aliases and keys. What the target has stays.
     pub async fn domains(&self) -> Result<()> {
-        directory::copy_domains(&self.from, &self.to).await
+        domains::copy_domains(&self.from, &self.to).await
+    }
+
+    /// Copies what waits in the queue, under new numbers; how many messages this run copied. What an earlier run took over is
+    /// left out. To be called last: from then on the target delivers, and the source must not any more.
+    pub async fn queue(&self) -> Result<u64> {
+        copy_queue(&self.from, &self.to).await
     }
 
     /// Copies and verifies one account of the source. One that the target has already is only verified. Fails with

@@ -1,4 +1,4 @@
-//! Facts about a whole store that several nodes share.
+//! Facts about a whole store.
 
 use sterna_core::AccountId;
 
@@ -9,9 +9,12 @@ impl Tx<'_> {
     /// The value of a setting; the first who asks sets it.
     pub(crate) fn setting_or(&self, name: &str, value: &str) -> Result<String> {
         self.execute("INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING", vals![name, value])?;
-        let found =
-            self.one("SELECT value FROM setting WHERE name = ?1", vals![name], |r| Ok(r.text(0)?.to_owned()))?;
-        Ok(found.unwrap_or_else(|| value.to_owned()))
+        Ok(self.setting(name)?.unwrap_or_else(|| value.to_owned()))
+    }
+
+    /// The value of a setting, if it has one.
+    pub(crate) fn setting(&self, name: &str) -> Result<Option<String>> {
+        self.one("SELECT value FROM setting WHERE name = ?1", vals![name], |r| Ok(r.text(0)?.to_owned()))
     }
 
     /// Whether an account's tables have its rows. Only where all accounts share one database.

@@ -134,7 +134,7 @@ impl Tx<'_> {
             }
             let due = self.query(
                 "SELECT next_ms, message_id, number FROM queue_batch WHERE destination = ?1 AND next_ms <= ?2 \
-                 ORDER BY next_ms LIMIT ?3",
+                 ORDER BY next_ms, message_id, number LIMIT ?3",
                 vals![name, now, per_destination.min(limit)],
                 |r| {
                     let (next_ms, message, batch) = (r.int(0)?, QueueId(r.u64(1)?), r.u64(2)?);

@@ -23,6 +23,14 @@ impl Store {
     }
 }
 
+/// What a message went through before it came here.
+pub(super) struct Past {
+    pub queued_ms: i64,
+    pub held: bool,
+    /// Of each recipient: attempts, the last error, whether the sender was told of a delay.
+    pub attempts: Vec<(u32, Option<String>, bool)>,
+}
+
 /// Recipients of one destination that are tried together.
 struct Batch<'a> {
     destination: &'a str,
@@ -30,14 +38,14 @@ struct Batch<'a> {
     recipients: u64,
 }
 
-/// Puts recipients into batches, in their order: for each the number of its batch.
-fn batches(recipients: &[NewQueuedRecipient], now: i64) -> (Vec<Batch<'_>>, Vec<usize>) {
+/// Puts recipients into batches, in their order: for each the number of its batch. None is due before `earliest`.
+fn batches(recipients: &[NewQueuedRecipient], earliest: i64) -> (Vec<Batch<'_>>, Vec<usize>) {
     let mut batches: Vec<Batch<'_>> = Vec::new();
     let mut open: HashMap<&str, usize> = HashMap::new();
     let mut places = Vec::with_capacity(recipients.len());
     for recipient in recipients {
         let destination = recipient.destination.as_str();
-        let due = recipient.due_ms.max(now);
+        let due = recipient.due_ms.max(earliest);
         let at = open
             .get(destination)
             .copied()
@@ -58,15 +66,21 @@ fn batches(recipients: &[NewQueuedRecipient], now: i64) -> (Vec<Batch<'_>>, Vec<
 
 impl Tx<'_> {
     pub(super) fn enqueue(&self, new: &NewQueued) -> Result<QueueId> {
+        self.enqueue_with(new, None)
+    }
+
+    /// The same for a message that waited elsewhere.
+    pub(super) fn enqueue_with(&self, new: &NewQueued, past: Option<&Past>) -> Result<QueueId> {
         if new.recipients.is_empty() {
             return Err(Error::Invalid("a message without recipients cannot be queued".into()));
         }
         let now = self.db_millis()?;
+        let (queued, held) = past.map_or((now, false), |past| (past.queued_ms, past.held));
         let blob = self.put_blob(&new.blob)?;
         let id = QueueId(self.next_id()?);
         self.execute(
             "INSERT INTO queue_message (id, sender, options, submitter, blob_id, size, queued_ms, expires_ms, held, \
-             recipients) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9)",
+             recipients) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             vals![
                 id,
                 &new.sender,
@@ -74,45 +88,80 @@ impl Tx<'_> {
                 new.submitter,
                 blob,
                 new.blob.size,
-                now,
+                queued,
                 new.expires_ms,
+                held,
                 new.recipients.len()
             ],
         )?;
-        let (batches, places) = batches(&new.recipients, now);
-        let rows: Vec<[Val<'_>; 5]> = batches
-            .iter()
-            .enumerate()
+        // What was due elsewhere stays so.
+        let earliest = past.map_or(now, |_| i64::MIN);
+        let (mut batches, places) = batches(&new.recipients, earliest);
+        if held {
+            batches.iter_mut().for_each(|batch| batch.next_ms = NEVER);
+        }
+        self.insert_batches(id, &batches)?;
+        self.insert_recipients(id, new, &places, (earliest, past))?;
+        self.join_destinations(&batches)?;
+        self.count_queue(1, new.recipients.len() as i64, i64::from(held))?;
+        Ok(id)
+    }
+
+    fn insert_batches(&self, id: QueueId, batches: &[Batch<'_>]) -> Result<()> {
+        let rows: Vec<[Val<'_>; 5]> = (0u64..)
+            .zip(batches)
             .map(|(n, b)| [id.into(), n.into(), b.destination.into(), b.next_ms.into(), b.recipients.into()])
             .collect();
         self.execute_many(
             "INSERT INTO queue_batch (message_id, number, destination, next_ms, recipients, token) \
              VALUES (?1, ?2, ?3, ?4, ?5, 0)",
             &rows,
-        )?;
-        let rows: Vec<[Val<'_>; 6]> = (1u64..)
-            .zip(new.recipients.iter().zip(&places))
+        )
+    }
+
+    /// Recipients with the batches that they are in.
+    fn insert_recipients(
+        &self,
+        id: QueueId,
+        new: &NewQueued,
+        batches: &[usize],
+        (earliest, past): (i64, Option<&Past>),
+    ) -> Result<()> {
+        let mut attempts = past.map(|past| past.attempts.as_slice()).unwrap_or_default().iter();
+        let rows: Vec<[Val<'_>; 9]> = (1u64..)
+            .zip(new.recipients.iter().zip(batches))
             .map(|(n, (r, batch))| {
-                let due = r.due_ms.max(now);
-                [id.into(), (*batch).into(), n.into(), (&r.address).into(), (&r.options).into(), due.into()]
+                let due = r.due_ms.max(earliest);
+                let (attempts, error, told) = match attempts.next() {
+                    Some((attempts, error, told)) => (*attempts, error.as_ref(), *told),
+                    None => (0, None, false),
+                };
+                [
+                    id.into(),
+                    (*batch).into(),
+                    n.into(),
+                    (&r.address).into(),
+                    (&r.options).into(),
+                    due.into(),
+                    attempts.into(),
+                    error.into(),
+                    told.into(),
+                ]
             })
             .collect();
         self.execute_many(
-            "INSERT INTO queue_recipient (message_id, batch, id, address, options, due_ms, attempts, delay_told) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0)",
+            "INSERT INTO queue_recipient (message_id, batch, id, address, options, due_ms, attempts, last_error, \
+             delay_told) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             &rows,
-        )?;
-        self.join_destinations(batches.iter().map(|b| (b.destination, b.next_ms, b.recipients)))?;
-        self.count_queue(1, new.recipients.len() as i64, 0)?;
-        Ok(id)
+        )
     }
 
-    /// Adds batches to their destinations: name, `next_ms`, recipients of each.
-    pub(super) fn join_destinations<'a>(&self, batches: impl Iterator<Item = (&'a str, i64, u64)>) -> Result<()> {
+    /// Adds batches to their destinations.
+    fn join_destinations(&self, batches: &[Batch<'_>]) -> Result<()> {
         let mut joined: HashMap<&str, (i64, u64)> = HashMap::new();
-        for (name, next_ms, recipients) in batches {
-            let entry = joined.entry(name).or_insert((NEVER, 0));
-            *entry = (entry.0.min(next_ms), entry.1 + recipients);
+        for Batch { destination, next_ms, recipients } in batches {
+            let entry = joined.entry(destination).or_insert((NEVER, 0));
+            *entry = (entry.0.min(*next_ms), entry.1 + recipients);
         }
         let rows: Vec<[Val<'_>; 3]> =
             joined.iter().map(|(name, (next_ms, n))| [(*name).into(), (*next_ms).into(), (*n).into()]).collect();

@@ -14,6 +14,7 @@
 //! The times are the database's. Delivery and its runner call this; what the options mean is theirs to know.
 
 mod claim;
+mod copy;
 mod enqueue;
 mod list;
 mod manage;
@@ -29,6 +30,7 @@ use crate::blob::PreparedBlob;
 use crate::db::{Row, Tx, Val};
 use crate::error::Result;
 
+pub(crate) use copy::copy_queue;
 pub use list::{QueueEntry, QueueFilter, QueueSelection};
 pub use stats::{DestinationStats, QueueStats};
 

@@ -85,7 +85,7 @@ CREATE TABLE queue_batch (
     holder      TEXT,                          -- the node that has it, for a person to read; NULL: nobody
     PRIMARY KEY (message_id, number)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX queue_batch_next ON queue_batch (destination, next_ms, recipients);
+CREATE INDEX queue_batch_next ON queue_batch (destination, next_ms, message_id, number);
 CREATE INDEX queue_batch_message ON queue_batch (destination, message_id);
 CREATE INDEX queue_batch_holder ON queue_batch (holder) WHERE holder IS NOT NULL;
 

@@ -3,6 +3,8 @@
 #![allow(dead_code, missing_docs)] // Each test binary uses its part.
 #![allow(clippy::unwrap_used)] // A fixture that cannot be made fails the test.
 
+pub mod queue;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -49,6 +51,17 @@ impl Fixture {
         match place(self.dir.path()) {
             Some((_, s3)) => s3.objects().keys().map(|key| s3.file(key)).collect(),
             None => std::fs::read_dir(self.account.home().join("blobs")).unwrap().map(|f| f.unwrap().path()).collect(),
+        }
+    }
+
+    /// Changes the directory's rows behind the store's back.
+    pub fn damage_directory(&self, sql: &str) {
+        match place(self.dir.path()) {
+            Some((database, _)) => drop(psql(&database, sql)),
+            None => {
+                let database = rusqlite::Connection::open(self.dir.path().join("directory.db")).unwrap();
+                database.execute_batch(sql).unwrap();
+            }
         }
     }
 
