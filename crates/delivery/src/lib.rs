@@ -2,7 +2,46 @@
 //!
 //! Reception and the queue's runner call it. It writes mailboxes and puts what goes on into the queue; it never speaks
 //! to another server.
+//!
+//! ```text
+//! recipient ─▶ resolve: alias, forward, catch-all, postmaster, route
+//!                │ here                                   │ away
+//!                ▼                                        ▼
+//!             deposit: ingest ─▶ script? ─▶ filter     send: SRS ─▶ the queue
+//!                         └────▶ one transaction ◀──┘
+//! ```
 
+mod address;
+mod attempt;
+mod config;
+mod deposit;
+mod filter;
+mod header;
+mod letter;
 mod mail;
+pub mod notice;
+mod place;
+pub mod queued;
+mod resolve;
+mod scripted;
+mod send;
+mod service;
+mod srs;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod verdict;
 
+pub use config::DeliveryConfig;
 pub use mail::{Body, Envelope, IN_MEMORY, Mail, Notify, Recipient, Spool};
+pub use service::Delivery;
+pub use verdict::{Delivered, Outcome, Refusal, Verdict};
+
+/// A name that is not used twice.
+fn random_id() -> String {
+    let mut bytes = [0u8; 16];
+    // Without random numbers the time alone is left, which TLS and the store would not survive either.
+    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}

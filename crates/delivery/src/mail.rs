@@ -142,12 +142,15 @@ pub struct Recipient {
     pub original: Option<String>,
     /// When to tell the sender.
     pub notify: Notify,
+    /// Aliases and forwards of the address were followed before: only the mailbox itself is meant. Delivery's own, for
+    /// what it puts into the queue; everybody else says `false`.
+    pub expanded: bool,
 }
 
 impl Recipient {
     /// Without parameters.
     pub fn new(address: &str) -> Recipient {
-        Recipient { address: address.to_owned(), original: None, notify: Notify::default() }
+        Recipient { address: address.to_owned(), original: None, notify: Notify::default(), expanded: false }
     }
 }
 

@@ -1,0 +1,8 @@
+//! The rules of delivery over a real store, by the room that they belong to.
+
+mod accept;
+mod addresses;
+mod forwards;
+mod queue;
+mod quota;
+mod scripts;
