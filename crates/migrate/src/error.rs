@@ -14,6 +14,9 @@ pub enum Error {
     /// The source cannot be reached, refuses, throttles or breaks off.
     #[error("{0}")]
     Source(#[from] client::Error),
+    /// The same of its POP3 side.
+    #[error("{0}")]
+    Pop3(#[from] sterna_pop3::client::Error),
     /// The source answers in a way that nothing may be concluded from.
     #[error("{0}")]
     Doubtful(String),
@@ -63,6 +66,11 @@ impl Error {
     pub fn retry(&self) -> Retry {
         match self {
             Error::Source(e) => e.retry(),
+            Error::Pop3(e) => match e.retry() {
+                sterna_pop3::client::Retry::Now => Retry::Now,
+                sterna_pop3::client::Retry::After(wait) => Retry::After(wait),
+                sterna_pop3::client::Retry::Never => Retry::Never,
+            },
             Error::Doubtful(_) => Retry::Now,
             Error::Store(sterna_store::Error::DiskFull) => Retry::After(DISK_FULL_WAIT),
             Error::Store(sterna_store::Error::Unavailable(_)) => Retry::Now,

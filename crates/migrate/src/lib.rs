@@ -4,6 +4,7 @@
 //! A server lets [`Mover::serve`] run all moves that no other node runs; each run holds its move by a lease.
 //! Everything it does is repeatable: a batch of messages and the folder's cursor commit together, so that a crash
 //! neither loses nor repeats a message. [`Mover::receipt`] compares both sides message by message and signs the result.
+//! Unique ids of POP3 come with INBOX, and a source that has nothing but POP3 is a source, too.
 //! [`files`] imports and exports Maildir and mbox by the same road. Data goes one way: source → mover → store.
 //!
 //! ```no_run
@@ -28,6 +29,7 @@ mod heartbeat;
 mod mover;
 mod pass;
 mod patience;
+mod pop3;
 mod progress;
 mod receipt;
 mod record;
@@ -42,7 +44,8 @@ mod transfer;
 pub use cancel::Cancel;
 pub use error::{Error, Result};
 pub use mover::{Mover, Status};
+pub use pop3::audit::Pop3Comparison;
 pub use progress::Progress;
 pub use receipt::{Comparison, FolderComparison, Receipt, ReceiptException, ReceiptOptions, Verdict, verify};
 pub use record::{Failure, MoveOptions, Record, State, Totals};
-pub use source::{Secret, SourceSpec, SourceTls};
+pub use source::{Pop3Source, Protocol, Secret, SourceSpec, SourceTls};

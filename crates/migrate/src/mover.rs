@@ -200,7 +200,8 @@ impl Mover {
         let context = context.with_faults(&self.faults);
         let context = Arc::new(context);
         let (secret, store) = (stored.secret, &self.store);
-        let run = Run { store, lease, context, login, record, secret, unsaved: false, inbox: None };
+        let (pop3, only) = Default::default();
+        let run = Run { store, lease, context, login, record, secret, unsaved: false, inbox: None, pop3, only };
         run.drive(cancel).await
     }
 

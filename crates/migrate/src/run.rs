@@ -6,15 +6,21 @@ use std::time::{Duration, Instant};
 use sterna_core::{ModSeq, Uid};
 use sterna_imap::client::{Backoff, Connection, ErrorKind};
 use sterna_imap::codec::mailbox::MailboxName;
+use sterna_pop3::client::Retry;
 use sterna_store::{Lease, Store};
 
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::pass::Pass;
 use crate::patience;
+use crate::pop3::{carry, only};
 use crate::record::{Failure, Record, State};
 use crate::session::Login;
+use crate::source::Protocol;
 use crate::transfer::Context;
+
+/// Looks at the POP3 side are so many times rarer than passes while following: each is a login.
+const POP3_RARER: u32 = 10;
 
 /// Changes that come within this time of each other are carried over by one pass.
 const SETTLE: Duration = Duration::from_millis(20);
@@ -32,6 +38,10 @@ pub(crate) struct Run<'s> {
     pub unsaved: bool,
     /// INBOX as it was when the last wait for news began.
     pub inbox: Option<Inbox>,
+    /// The POP3 side, and when it was looked at.
+    pub pop3: (carry::Memory, Option<Instant>),
+    /// The same of a source that has no other side.
+    pub only: only::Memory,
 }
 
 /// Messages, UIDNEXT and HIGHESTMODSEQ: what SELECT tells of news.
@@ -114,16 +124,14 @@ impl Run<'_> {
     /// One pass; the first complete one is followed by another, for what changed meanwhile.
     async fn attempt(&mut self, connection: &mut Option<Connection>) -> Result<()> {
         let begun = Instant::now();
-        let mut open = match connection.take() {
-            Some(open) => open,
-            None => self.login.open().await?,
+        let result = match self.record.source.protocol {
+            Protocol::Imap => self.over_imap(connection).await,
+            Protocol::Pop3 => self.over_pop3().await,
         };
-        let result = self.passes(&mut open).await;
         if self.record.state == State::Seeding {
             self.record.seeding_millis += u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         }
         result?;
-        *connection = Some(open);
         let first = self.record.state < State::Following;
         let now = self.store.clock().unix();
         let carried = self.context.counters.take_into(&mut self.record.totals);
@@ -138,11 +146,49 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn passes(&self, connection: &mut Connection) -> Result<()> {
+    async fn over_imap(&mut self, connection: &mut Option<Connection>) -> Result<()> {
+        let mut open = match connection.take() {
+            Some(open) => open,
+            None => self.login.open().await?,
+        };
         let connections = self.record.options.connections;
-        Pass::new(&self.context, &self.login, connections).run(connection).await?;
+        Pass::new(&self.context, &self.login, connections).run(&mut open).await?;
         if self.record.state < State::Following {
-            Pass::new(&self.context, &self.login, connections).run(connection).await?;
+            Pass::new(&self.context, &self.login, connections).run(&mut open).await?;
+        }
+        *connection = Some(open);
+        self.unique_ids().await
+    }
+
+    /// The POP3 side of an IMAP source, when it is due. That it cannot be read stops nothing while the move follows, nor
+    /// where somebody must see to it: the record of the exception does.
+    async fn unique_ids(&mut self) -> Result<()> {
+        let Some(login) = &self.login.pop3 else { return Ok(()) };
+        let (memory, looked_at) = &mut self.pop3;
+        let rarer = self.record.options.interval.saturating_mul(POP3_RARER);
+        if looked_at.is_some_and(|at| at.elapsed() < rarer) {
+            return Ok(());
+        }
+        match carry::carry(&self.context, login, memory).await {
+            Err(Error::Pop3(error)) if error.retry() == Retry::Never => {
+                tracing::warn!(account = %self.lease.account, %error, "unique ids of POP3 are not carried over");
+                carry::refused(&self.context, memory, error.to_string()).await?;
+            }
+            Err(error @ (Error::Pop3(_) | Error::Doubtful(_))) if self.record.state == State::Following => {
+                tracing::warn!(account = %self.lease.account, %error, "unique ids of POP3 are read again later");
+            }
+            ended => ended?,
+        }
+        *looked_at = Some(Instant::now());
+        Ok(())
+    }
+
+    /// A source that has nothing but POP3.
+    async fn over_pop3(&mut self) -> Result<()> {
+        let Some(login) = &self.login.pop3 else { return Ok(()) };
+        only::pass(&self.context, login, &mut self.only).await?;
+        if self.record.state < State::Following {
+            only::pass(&self.context, login, &mut self.only).await?;
         }
         Ok(())
     }
@@ -150,7 +196,11 @@ impl Run<'_> {
     /// Returns when INBOX has news, or when the other folders are due.
     async fn wait_for_news(&mut self, connection: &mut Option<Connection>) -> Result<()> {
         let interval = self.record.options.interval;
-        let Some(open) = connection.as_mut() else { return Ok(()) };
+        let Some(open) = connection.as_mut() else {
+            // POP3 tells of nothing by itself.
+            tokio::time::sleep(interval).await;
+            return Ok(());
+        };
         let now = open.select(&MailboxName::inbox(), true, None).await?;
         let now = (now.exists, now.uid_next, now.highest_modseq);
         // What came between the last pass and this SELECT is not news to IDLE any more: another pass carries it over.

@@ -7,8 +7,35 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use sterna_imap::client::{Endpoint, Tls};
+use sterna_net::Trust;
+use sterna_pop3::client as pop3;
 
 use crate::error::{Error, Result};
+
+/// What the source speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// Everything can be moved.
+    #[default]
+    Imap,
+    /// INBOX alone, without flags: for a server that has no IMAP.
+    Pop3,
+}
+
+impl Protocol {
+    fn is_imap(&self) -> bool {
+        *self == Protocol::Imap
+    }
+
+    /// Where a server listens as a rule: by what begins in the clear, and within TLS.
+    fn ports(self) -> (u16, u16) {
+        match self {
+            Protocol::Imap => (143, 993),
+            Protocol::Pop3 => (110, 995),
+        }
+    }
+}
 
 /// How the connection is protected, as the URL's `tls=` says it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,9 +50,33 @@ pub enum SourceTls {
     Implicit,
 }
 
-/// An IMAP source and the login to use.
+/// The POP3 side of a mailbox that is moved over IMAP: its unique ids are carried over from there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pop3Source {
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Protection.
+    pub tls: SourceTls,
+}
+
+impl Pop3Source {
+    /// Reads `pop3://HOST[:PORT][?tls=none|starttls|implicit]`, by the rules of [`SourceSpec::parse`].
+    pub fn parse(url: &str) -> Result<Pop3Source> {
+        match Location::parse(url)? {
+            Location { protocol: Protocol::Pop3, host, port, tls } => Ok(Pop3Source { host, port, tls }),
+            _ => Err(Error::Invalid(format!("\"{}\" is no POP3 server; write {POP3_FORM}", url.escape_debug()))),
+        }
+    }
+}
+
+/// A source and the login to use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceSpec {
+    /// What it speaks.
+    #[serde(default, skip_serializing_if = "Protocol::is_imap")]
+    pub protocol: Protocol,
     /// Host name or address.
     pub host: String,
     /// TCP port.
@@ -43,6 +94,9 @@ pub struct SourceSpec {
     /// A PEM file of authorities to trust instead of the operating system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<PathBuf>,
+    /// With an IMAP source: where the same login finds the same INBOX over POP3, whose unique ids are to be kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pop3: Option<Pop3Source>,
 }
 
 /// What proves who logs in. Never printed.
@@ -76,22 +130,29 @@ impl Secret {
     }
 }
 
-impl SourceSpec {
-    /// Reads `imap://HOST[:PORT][?tls=none|starttls|implicit]`; `imaps://` means implicit TLS.
-    ///
-    /// Without `tls=`, `imap://` to port 993 means implicit TLS and to any other STARTTLS. Without a port, it follows
-    /// from the protection: 993 for implicit TLS, else 143. A login in the URL is refused, because command lines are
-    /// public.
-    pub fn parse(url: &str, user: &str) -> Result<SourceSpec> {
-        let bad = |why: &str| {
-            let form = "imap://HOST:PORT?tls=none|starttls|implicit";
-            Error::Invalid(format!("the source \"{}\" {why}; write {form}", url.escape_debug()))
-        };
+const IMAP_FORM: &str = "imap://HOST:PORT?tls=none|starttls|implicit";
+const POP3_FORM: &str = "pop3://HOST:PORT?tls=none|starttls|implicit";
+
+/// What a URL says.
+struct Location {
+    protocol: Protocol,
+    host: String,
+    port: u16,
+    tls: SourceTls,
+}
+
+impl Location {
+    fn parse(url: &str) -> Result<Location> {
+        let pop3 = url.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("pop3"));
+        let form = if pop3 { POP3_FORM } else { IMAP_FORM };
+        let bad = |why: &str| Error::Invalid(format!("the source \"{}\" {why}; write {form}", url.escape_debug()));
         let (scheme, rest) = url.split_once("://").ok_or_else(|| bad("has no scheme"))?;
-        let implicit = match scheme.to_ascii_lowercase().as_str() {
-            "imap" => false,
-            "imaps" => true,
-            _ => return Err(bad("is no IMAP source")),
+        let (protocol, implicit) = match scheme.to_ascii_lowercase().as_str() {
+            "imap" => (Protocol::Imap, false),
+            "imaps" => (Protocol::Imap, true),
+            "pop3" => (Protocol::Pop3, false),
+            "pop3s" => (Protocol::Pop3, true),
+            _ => return Err(bad("is neither IMAP nor POP3")),
         };
         let (authority, query) = rest.split_once('?').unwrap_or((rest, ""));
         let authority = authority.strip_suffix('/').unwrap_or(authority);
@@ -126,20 +187,28 @@ impl SourceSpec {
                 _ => return Err(bad("has an option that is not known")),
             });
         }
-        let tls = tls.unwrap_or(if port == Some(993) { SourceTls::Implicit } else { SourceTls::StartTls });
-        let port = port.unwrap_or(if tls == SourceTls::Implicit { 993 } else { 143 });
+        let (clear_port, tls_port) = protocol.ports();
+        let by_port = if port == Some(tls_port) { SourceTls::Implicit } else { SourceTls::StartTls };
+        let tls = tls.unwrap_or(by_port);
+        let port = port.unwrap_or(if tls == SourceTls::Implicit { tls_port } else { clear_port });
+        Ok(Location { protocol, host: host.to_owned(), port, tls })
+    }
+}
+
+impl SourceSpec {
+    /// Reads `imap://HOST[:PORT][?tls=none|starttls|implicit]` or the same with `pop3://`; `imaps://` and `pop3s://` mean
+    /// implicit TLS.
+    ///
+    /// Without `tls=`, port 993 (POP3: 995) means implicit TLS and any other STARTTLS. Without a port, it follows from
+    /// the protection: 993 (995) for implicit TLS, else 143 (110). A login in the URL is refused, because command lines
+    /// are public.
+    pub fn parse(url: &str, user: &str) -> Result<SourceSpec> {
+        let Location { protocol, host, port, tls } = Location::parse(url)?;
         if user.is_empty() {
             return Err(Error::Invalid("the source needs a user to log in as".into()));
         }
-        Ok(SourceSpec {
-            host: host.to_owned(),
-            port,
-            tls,
-            user: user.to_owned(),
-            master: None,
-            authzid: None,
-            ca: None,
-        })
+        let user = user.to_owned();
+        Ok(SourceSpec { protocol, host, port, tls, user, master: None, authzid: None, ca: None, pop3: None })
     }
 
     /// The server, as the client connects to it.
@@ -151,12 +220,33 @@ impl SourceSpec {
         };
         Endpoint { ca: self.ca.clone(), ..Endpoint::new(self.host.clone(), self.port, tls) }
     }
+
+    /// The POP3 server, if there is one: the source itself, or beside it.
+    pub fn pop3_endpoint(&self) -> Option<pop3::Endpoint> {
+        let (host, port, tls) = match (self.protocol, &self.pop3) {
+            (Protocol::Pop3, _) => (&self.host, self.port, self.tls),
+            (Protocol::Imap, Some(beside)) => (&beside.host, beside.port, beside.tls),
+            (Protocol::Imap, None) => return None,
+        };
+        let tls = match tls {
+            SourceTls::None => pop3::Tls::None,
+            SourceTls::StartTls => pop3::Tls::StartTls,
+            SourceTls::Implicit => pop3::Tls::Implicit,
+        };
+        let trust = self.ca.clone().map_or(Trust::System, Trust::File);
+        Some(pop3::Endpoint { trust, ..pop3::Endpoint::new(host.clone(), port, tls) })
+    }
 }
 
 impl fmt::Display for SourceSpec {
     /// Server and mailbox, never a secret: `imaps://mail.example.org:993 (anne@example.org)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.endpoint(), self.authzid.as_ref().unwrap_or(&self.user))
+        let mailbox = self.authzid.as_ref().unwrap_or(&self.user);
+        match self.pop3_endpoint() {
+            Some(pop3) if self.protocol == Protocol::Pop3 => write!(f, "{pop3} ({mailbox})"),
+            Some(pop3) => write!(f, "{} and {pop3} ({mailbox})", self.endpoint()),
+            None => write!(f, "{} ({mailbox})", self.endpoint()),
+        }
     }
 }
 
@@ -181,11 +271,28 @@ mod tests {
     }
 
     #[test]
+    fn a_pop3_server_is_a_source_or_stands_beside_one() {
+        let spec = SourceSpec::parse("pop3://h?tls=implicit", "u").unwrap();
+        assert_eq!((spec.protocol, spec.port), (Protocol::Pop3, 995));
+        assert_eq!(spec.to_string(), "pop3s://h:995 (u)");
+        let mut spec = SourceSpec::parse("imaps://h", "u").unwrap();
+        assert!(spec.pop3_endpoint().is_none());
+        // Records of versions that knew no POP3 are still read.
+        assert!(!serde_json::to_string(&spec).unwrap().contains("pop3"));
+        spec.pop3 = Some(Pop3Source::parse("pop3://p:1110?tls=none").unwrap());
+        assert_eq!(spec.to_string(), "imaps://h:993 and pop3://p:1110 (u)");
+        assert_eq!(Pop3Source::parse("pop3://p").unwrap().port, 110);
+        assert_eq!(Pop3Source::parse("pop3://p:995").unwrap().tls, SourceTls::Implicit);
+        assert!(Pop3Source::parse("imap://p").is_err());
+    }
+
+    #[test]
     fn what_is_no_source_is_refused() {
         for url in [
             "",
             "h:143",
-            "pop3://h",
+            "smtp://h",
+            "pop3s://h?tls=none",
             "imap://",
             "imap://h:0",
             "imap://h:99999",

@@ -49,6 +49,20 @@ fn header(c: &Comparison, page: &mut String) -> std::fmt::Result {
     writeln!(page, "| carried over | {} messages, {} |", t.messages, format_bytes(t.bytes))?;
     writeln!(page, "| later changes | {} of flags, {} removed |", t.flags, t.expunged)?;
     writeln!(page, "| bodies | {bodies} |")?;
+    if let Some(p) = &c.pop3 {
+        let told = match &p.failure {
+            Some(failure) => format!("not known: {}", text(failure)),
+            None => format!(
+                "{} of {} kept{}, {} not; {} messages are not listed there",
+                p.carried,
+                p.listed,
+                if p.in_order { " in their order" } else { ", **in another order**" },
+                p.not_carried,
+                p.not_listed
+            ),
+        };
+        writeln!(page, "| unique ids of POP3 | {told} |")?;
+    }
     let findings = c.check_findings.len();
     let sound = if findings == 0 { "every invariant holds".to_owned() } else { format!("{findings} findings") };
     writeln!(page, "| account check | {sound} |")?;

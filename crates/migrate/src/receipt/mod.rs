@@ -15,8 +15,10 @@ use sterna_store::Store;
 
 use crate::error::{Error, Result};
 use crate::folders::apply::ACCOUNT;
+use crate::pop3::audit::{self, Pop3Comparison};
 use crate::record::{Record, Totals};
 use crate::session::Login;
+use crate::source::Protocol;
 
 pub use sign::{Verdict, verify};
 
@@ -124,6 +126,9 @@ pub struct Comparison {
     pub check_findings: Vec<String>,
     /// Each folder.
     pub folders: Vec<FolderComparison>,
+    /// The unique ids that POP3 clients know INBOX by, if the source has a POP3 side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pop3: Option<Pop3Comparison>,
     /// Subscribed names without a folder, on both sides.
     pub dangling_subscriptions: Vec<String>,
     /// What was not carried over as it was.
@@ -164,7 +169,13 @@ pub(crate) async fn make(
 ) -> Result<Receipt> {
     let address = store.accounts(None).await?.into_iter().find(|a| a.id == account).map(|a| a.address.to_string());
     let handle = store.account(account).await?;
-    let folders = compare::folders(&handle, login, options).await?;
+    let (folders, pop3) = match (record.source.protocol, &login.pop3) {
+        (Protocol::Pop3, Some(pop3)) => (vec![audit::only(&handle, pop3, options).await?], None),
+        (_, Some(pop3)) => {
+            (compare::folders(&handle, login, options).await?, Some(audit::beside(&handle, pop3).await?))
+        }
+        (_, None) => (compare::folders(&handle, login, options).await?, None),
+    };
     let (exceptions, dangling) = handle.read(|tx| Ok((tx.move_exceptions()?, tx.dangling_subscriptions()?))).await?;
     let check = handle.check(sterna_message::check_structure).await?;
     let finding = |f: &sterna_store::Finding| format!("invariant {}: {}", f.invariant, f.detail);
@@ -184,6 +195,7 @@ pub(crate) async fn make(
         equal: folders.iter().all(|f| f.equal),
         check_findings,
         folders,
+        pop3,
         dangling_subscriptions: dangling,
         exceptions: exceptions
             .into_iter()
@@ -202,6 +214,7 @@ pub(crate) async fn make(
 pub(crate) fn shown(wire: &[u8]) -> String {
     match wire {
         ACCOUNT => String::new(),
+        crate::pop3::NOTES => "INBOX".to_owned(),
         wire => MailboxName::from_wire(wire, NameEncoding::ModifiedUtf7).into_string(),
     }
 }

@@ -152,6 +152,7 @@ mod tests {
             bodies_verified: false,
             equal: true,
             check_findings: Vec::new(),
+            pop3: None,
             folders: Vec::new(),
             dangling_subscriptions: vec!["Été".into()],
             exceptions: Vec::new(),

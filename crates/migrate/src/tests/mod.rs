@@ -3,6 +3,7 @@
 
 mod faults;
 mod leases;
+mod pop3;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
