@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-use mail_auth::SpfOutput;
 use mail_auth::spf::verify::SpfParameters;
+use mail_auth::{SpfOutput, SpfResult};
 
 use super::header::Field;
 use super::verdict::Verdict;
 use super::{AuthConfig, Authenticator};
-use crate::dns::Reverse;
+use crate::dns::{Resolver, Reverse};
 
 /// An envelope with what the DNS says of it.
 #[derive(Debug)]
@@ -35,8 +35,9 @@ impl Arrival {
         let peer = peer.to_canonical();
         let hostname = &auth.config.hostname;
         // An address literal (RFC 5321 §4.1.3) is no domain to have a policy.
-        let hello = (!helo.starts_with('[')).then(|| SpfParameters::helo(peer, helo, hostname));
-        let from = sender.contains('@').then(|| SpfParameters::mail_from(peer, helo, hostname, sender));
+        let hello = (!helo.starts_with('[')).then(|| (helo, SpfParameters::helo(peer, helo, hostname)));
+        let domain = sender.rsplit_once('@').map(|(_, domain)| domain);
+        let from = domain.map(|domain| (domain, SpfParameters::mail_from(peer, helo, hostname, sender)));
         let reverse = async {
             let asked = auth.resolver.reverse(peer);
             tokio::time::timeout(auth.config.patience, asked).await.unwrap_or(Reverse::Temporary)
@@ -101,15 +102,27 @@ impl Arrival {
     }
 }
 
-async fn spf(auth: &Authenticator, parameters: Option<SpfParameters<'_>>) -> Checked {
-    let Some(parameters) = parameters else {
+async fn spf(auth: &Authenticator, identity: Option<(&str, SpfParameters<'_>)>) -> Checked {
+    let Some((domain, parameters)) = identity else {
         return Checked::default();
     };
-    let asked = auth.resolver.asker().check_host(parameters);
+    let asked = async {
+        if has_two_policies(&auth.resolver, domain).await {
+            return SpfOutput::new(domain.to_owned()).with_result(SpfResult::PermError);
+        }
+        auth.resolver.asker().check_host(parameters).await
+    };
     match tokio::time::timeout(auth.config.patience, asked).await {
         Ok(output) => Checked { verdict: output.result().into(), output },
         Err(_) => Checked { verdict: Verdict::TempError, output: SpfOutput::default() },
     }
+}
+
+/// RFC 7208 §4.5: then none of them counts. mail-auth takes the first; the question is kept for it.
+async fn has_two_policies(resolver: &Resolver, domain: &str) -> bool {
+    let texts = resolver.txt(domain).await.found().unwrap_or_default();
+    let policy = |text: &&String| text.split(' ').next().is_some_and(|word| word.eq_ignore_ascii_case("v=spf1"));
+    texts.iter().filter(policy).count() > 1
 }
 
 fn meaning(verdict: Verdict) -> &'static str {

@@ -1,8 +1,5 @@
 //! What the message itself says: its DKIM signatures, its ARC chain, and DMARC over them and the envelope.
 
-// The feature `arc` is mail-auth's and to be named in this crate's manifest.
-#![allow(unexpected_cfgs)]
-
 use mail_auth::crypto::Algorithm;
 use mail_auth::dkim::DkimError;
 use mail_auth::{AuthenticatedMessage, DkimOutput, DkimResult, DnsError, Error, MessageAuthenticator};

@@ -4,6 +4,9 @@
 //! submission and forwarding call [`Authenticator::sign`]. The outcome is an opinion with a suggested
 //! [`Disposition`]: who called decides, and a failure of the DNS never speaks against a message.
 
+// `arc` is mail-auth's feature, and becomes one of this crate in its manifest.
+#![allow(unexpected_cfgs)]
+
 mod arrival;
 mod content;
 pub mod dkim;
@@ -13,6 +16,8 @@ mod keys;
 mod message;
 
 mod sign;
+#[cfg(test)]
+mod tests;
 mod verdict;
 mod verify;
 

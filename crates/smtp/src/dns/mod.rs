@@ -8,6 +8,8 @@ mod answer;
 mod blocklist;
 mod resolver;
 mod reverse;
+#[cfg(test)]
+mod tests;
 
 pub use answer::{Answer, Exchange, Exchanges};
 pub use blocklist::Listing;
