@@ -174,6 +174,15 @@ async fn a_held_message_is_not_tried_until_it_is_released() {
     store.settle_queued(&claims[1], all(&claims[1], &Settled::Done), vec![]).await.unwrap();
     assert_eq!((claim(&store, 9).await, next(&store).await), (vec![], None));
     sound(&store).await;
+    // Nor is it tried when who tried it fell silent.
+    store.queue_hold(id, false).await.unwrap();
+    let left = store.queue_show(id).await.unwrap().unwrap().1.remove(0).address;
+    let silent = store.claim_queued(9, 9, vec![], Duration::ZERO).await.unwrap();
+    assert_eq!(addresses(&silent), [[left]]);
+    store.queue_hold(id, true).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_eq!((claim(&store, 9).await, next(&store).await), (vec![], None));
+    sound(&store).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,9 @@
 #![allow(missing_docs)]
 #![allow(clippy::unwrap_used, clippy::panic)] // A test that cannot go on has failed.
 
+#[path = "../support/mod.rs"]
+mod support;
+
 mod collecting;
 mod faults;
 mod mail;

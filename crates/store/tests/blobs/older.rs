@@ -19,7 +19,8 @@ fn go_back(home: &Path) {
         statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     };
     for table in tables {
-        db.execute_batch(&format!("INSERT INTO main.{table} SELECT * FROM new.{table}")).unwrap();
+        let columns = columns(&db, &table);
+        db.execute_batch(&format!("INSERT INTO main.{table} ({columns}) SELECT {columns} FROM new.{table}")).unwrap();
     }
     db.execute_batch(
         "INSERT INTO main.blob SELECT id, account_id, hash, size, stored, object IS NOT NULL FROM new.blob;
@@ -39,6 +40,13 @@ fn go_back(home: &Path) {
     }
 }
 
+/// The columns that a table of the first release has.
+fn columns(db: &rusqlite::Connection, table: &str) -> String {
+    let mut statement = db.prepare("SELECT name FROM pragma_table_info(?1, 'main')").unwrap();
+    let names: Vec<String> = statement.query_map([table], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    names.join(", ")
+}
+
 /// The same for the directory, which had no jobs then.
 fn directory_goes_back(data: &Path) {
     let (new, old) = (data.join("directory.db"), data.join("old.db"));
@@ -48,8 +56,8 @@ fn directory_goes_back(data: &Path) {
     db.execute_batch(
         "DELETE FROM main.account_state;
          INSERT INTO main.account_state SELECT * FROM new.account_state;
-         INSERT INTO main.domain SELECT * FROM new.domain;
-         INSERT INTO main.account SELECT * FROM new.account;
+         INSERT INTO main.domain SELECT name, created FROM new.domain;
+         INSERT INTO main.account SELECT id, address, status, quota_bytes, password, created FROM new.account;
          PRAGMA user_version = 1;",
     )
     .unwrap();
@@ -79,6 +87,20 @@ async fn a_database_of_the_first_release_keeps_its_bodies() {
     // The directory knows its account, and takes the jobs that the first release did not have.
     let anne = mail.store.accounts(None).await.unwrap().remove(0).id;
     mail.store.add_job(anne, sterna_store::JobKind::Move).await.unwrap();
+    // It has what came later.
+    let record = mail.store.accounts(None).await.unwrap().remove(0);
+    assert!(record.keep_copy && record.forwards.is_empty() && record.route.is_none());
+    let account = mail.store.account(anne).await.unwrap();
+    account
+        .write(|tx| {
+            tx.put_sieve("a", "keep;")?;
+            tx.remember("kind", b"key", i64::MAX).map(drop)
+        })
+        .await
+        .unwrap();
+    crate::support::queue::sound(&mail.store).await;
+    mail.store.enqueue(crate::support::queue::message(&mail.store, b"x", &["a@x.org"])).await.unwrap();
+    crate::support::queue::sound(&mail.store).await;
     mail.sound().await;
     for (uid, body) in uids.iter().zip(&bodies) {
         assert!(mail.body(*uid).await.unwrap() == *body);

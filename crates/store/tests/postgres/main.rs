@@ -10,6 +10,7 @@ mod support;
 mod faults;
 mod leases;
 mod nodes;
+mod queue;
 mod schema;
 
 use std::sync::Arc;

@@ -5,11 +5,26 @@ use std::sync::Arc;
 use sterna_core::{Address, Flags, SystemClock, SystemFlags};
 use sterna_store::{Error, MoveFolder, NewMailbox, Store, UidRange};
 
+use crate::support::queue::{message, sound};
 use crate::support::{email, flags, uid};
 use crate::{Place, anne};
 
-/// Tables of the directory: few rows, looked up by name, the same on every shard.
-const DIRECTORY: [&str; 4] = ["account", "domain", "schema_version", "setting"];
+/// Tables of the directory: looked up by name or number, the same on every shard.
+const DIRECTORY: [&str; 13] = [
+    "account",
+    "alias",
+    "alias_target",
+    "dkim_key",
+    "domain",
+    "queue_batch",
+    "queue_destination",
+    "queue_message",
+    "queue_recipient",
+    "queue_total",
+    "schema_version",
+    "setting",
+    "submission_domain",
+];
 
 #[tokio::test]
 async fn account_id_leads_every_key_and_no_reference_leaves_the_account() {
@@ -55,7 +70,47 @@ async fn nodes_that_start_at_once_make_the_tables_once() {
     for opened in opening.join_all().await {
         opened.unwrap();
     }
-    assert_eq!(sterna_tests::psql(&place.url, "SELECT version FROM schema_version").trim(), "1");
+    assert_eq!(sterna_tests::psql(&place.url, "SELECT version FROM schema_version").trim(), "2");
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_release_is_brought_up_with_everything_in_it() {
+    let mut place = Place::fresh();
+    let config = place.node();
+    sterna_tests::psql(&place.url, include_str!("../../src/schema/postgres_1.sql"));
+    sterna_tests::psql(
+        &place.url,
+        "CREATE TABLE schema_version (name TEXT PRIMARY KEY, version BIGINT NOT NULL);
+         INSERT INTO schema_version VALUES ('sterna', 1);
+         INSERT INTO domain VALUES ('example.org', 5);
+         INSERT INTO account VALUES (1, 'anne@example.org', 'active', NULL, NULL, 6);
+         UPDATE account_state SET next_id = 2 WHERE account_id = 0;
+         INSERT INTO account_state (account_id, modseq, next_id, used_bytes) VALUES (1, 3, 5, 3);
+         INSERT INTO mailbox VALUES (1, 1, 0, 'INBOX', NULL, 'inbox', 9, 2, 3, 0, 0, 1, 1, 1, 1, 1, 1, 0, 3);
+         INSERT INTO blob VALUES (1, 2, '\\x00', 3, 3, NULL);
+         INSERT INTO email VALUES (1, 3, 2, 4, 3, 7, 0, NULL, NULL, 3, '\\x00');
+         INSERT INTO message VALUES (1, 1, 1, 3, 0, 3, 3, 8, 'a uidl');",
+    );
+    let store = Store::open_with(config, Arc::new(SystemClock)).await.unwrap();
+    let anne = store.find_account(&Address::parse("anne@example.org").unwrap()).await.unwrap().unwrap();
+    assert!(anne.keep_copy && anne.forwards.is_empty());
+    let account = store.account(anne.id).await.unwrap();
+    let uidl = account
+        .write(|tx| {
+            tx.put_sieve("a", "keep;")?;
+            tx.remember("kind", b"key", i64::MAX)?;
+            let (inbox, mut uidl) = (tx.mailboxes()?[0].id, None);
+            let _ = tx.messages(inbox, UidRange::ALL, |m| {
+                uidl = m.uidl.map(|uidl| (uidl.to_owned(), m.pop_order));
+                Ok(std::ops::ControlFlow::Continue(()))
+            })?;
+            Ok(uidl)
+        })
+        .await
+        .unwrap();
+    assert_eq!(uidl, Some(("a uidl".to_owned(), None)));
+    store.enqueue(message(&store, b"x", &["a@x.org"])).await.unwrap();
+    sound(&store).await;
 }
 
 #[tokio::test]
@@ -97,19 +152,23 @@ async fn a_removed_account_leaves_no_row() {
             tx.move_messages(folder, &[UidRange::one(uid(1))], tx.mailboxes()?[0].id)?;
             tx.set_dangling_subscription("gone", true)?;
             tx.add_move_exception(b"x", None, "why")?;
+            tx.put_sieve("a", "keep;")?;
+            tx.remember("kind", b"key", i64::MAX)?;
             let (source, cursor) = (b"x".to_vec(), "{}".to_owned());
             tx.put_move_folder(&MoveFolder { source, mailbox: Some(folder), cursor })
         })
         .await
         .unwrap();
     drop(account);
+    let limits = sterna_store::SubmissionLimits { account: 9, domain: None };
+    store.count_submission(id, "example.org", 1, limits).await.unwrap();
     let tables = sterna_tests::psql(
         &place.url,
         "SELECT table_name FROM information_schema.columns WHERE column_name = 'account_id' AND table_schema = 'public'",
     );
     let rows = |table: &str| sterna_tests::psql(&place.url, &format!("SELECT DISTINCT account_id FROM {table}"));
     let named = tables.lines().filter(|table| rows(table).lines().any(|line| line == id.to_string())).count();
-    assert!(named >= 12, "{named} tables of {tables} speak of the account");
+    assert!(named >= 15, "{named} tables of {tables} speak of the account");
     store.remove_account(id).await.unwrap();
     for table in tables.lines() {
         assert!(!rows(table).lines().any(|line| line == id.to_string()), "{table} still has rows");

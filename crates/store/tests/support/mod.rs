@@ -65,6 +65,17 @@ impl Fixture {
         }
     }
 
+    /// One value from the account's rows.
+    pub fn ask(&self, sql: &str) -> String {
+        match place(self.dir.path()) {
+            Some((database, _)) => psql(&database, sql).trim().to_owned(),
+            None => {
+                let database = rusqlite::Connection::open(self.account.home().join("account.db")).unwrap();
+                database.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap().to_string()
+            }
+        }
+    }
+
     /// Changes the account's rows behind the store's back.
     pub fn damage(&self, sql: &str) {
         match place(self.dir.path()) {

@@ -1,0 +1,88 @@
+//! A million recipients that wait: nothing that the runner or an operator does may depend on how many they are.
+//!
+//! Run by hand: `cargo test --release -p sterna-store --test queue_million -- --ignored --nocapture`.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // A measurement.
+
+mod support;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sterna_core::SystemClock;
+use sterna_store::{NewQueued, QueueFilter, Settled, Store};
+use support::config;
+use support::queue::{TERM, all, message, recipient};
+
+const MESSAGES: usize = 100_000;
+const RECIPIENTS: usize = 10;
+
+/// More than any of them takes, and much less than a walk through the queue.
+const CHEAP: Duration = Duration::from_millis(50);
+
+async fn timed<T>(what: &str, limit: Duration, work: impl Future<Output = T>) -> T {
+    let begun = Instant::now();
+    let result = work.await;
+    let took = begun.elapsed();
+    println!("{what}: {took:?}");
+    assert!(took < limit, "{what} took {took:?}");
+    result
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes; run by hand"]
+async fn a_million_waiting_recipients_stay_cheap() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open_with(config(dir.path()), Arc::new(SystemClock)).await.unwrap();
+    let begun = Instant::now();
+    let mut enqueueing = tokio::task::JoinSet::new();
+    for n in 0..MESSAGES {
+        // A tenth of all recipients are at one destination; the others at a hundred thousand.
+        let to = (0..RECIPIENTS).map(|r| {
+            if r == 0 {
+                recipient(&format!("u{n}@big.org"))
+            } else {
+                recipient(&format!("u{r}@d{}.org", (n * 9 + r) % 100_000))
+            }
+        });
+        let new = NewQueued { recipients: to.collect(), ..message(&store, &(n as u32).to_le_bytes(), &[]) };
+        let store = store.clone();
+        enqueueing.spawn(async move { store.enqueue(new).await.unwrap() });
+        if enqueueing.len() >= 64 {
+            enqueueing.join_next().await.unwrap().unwrap();
+        }
+    }
+    enqueueing.join_all().await;
+    println!("enqueued at {:.0} messages/s", MESSAGES as f64 / begun.elapsed().as_secs_f64());
+
+    drop(store);
+    store = timed("open", Duration::from_secs(1), Store::open_with(config(dir.path()), Arc::new(SystemClock)))
+        .await
+        .unwrap();
+    let stats = timed("stats", CHEAP, store.queue_stats()).await.unwrap();
+    assert_eq!((stats.messages, stats.recipients), (MESSAGES as u64, (MESSAGES * RECIPIENTS) as u64));
+    assert_eq!(stats.by_destination[0].destination, "big.org");
+    let busy = || vec!["big.org".to_owned()];
+    timed("next_due", CHEAP, store.next_due_ms(busy())).await.unwrap().unwrap();
+    let claims = timed("claim 200", 2 * CHEAP, store.claim_queued(200, 20, busy(), TERM)).await.unwrap();
+    assert_eq!(claims.len(), 200);
+    let begun = Instant::now();
+    for (n, claim) in claims.iter().enumerate() {
+        let settled = if n % 2 == 0 { Settled::Done } else { support::queue::retry(4_000_000_000_000) };
+        store.settle_queued(claim, all(claim, &settled), vec![]).await.unwrap();
+    }
+    println!("settle, one by one: {:?} each", begun.elapsed() / 200);
+    let claims = timed("claim of a full destination", CHEAP, store.claim_queued(20, 20, vec![], TERM)).await.unwrap();
+    assert_eq!(claims.len(), 20);
+    timed("next_due", CHEAP, store.next_due_ms(busy())).await.unwrap().unwrap();
+    timed("list", CHEAP, store.queue_list(None, 50, QueueFilter::default())).await.unwrap();
+    for filter in [
+        QueueFilter { recipient: Some("u77777@big.org".into()), ..Default::default() },
+        QueueFilter { destination: Some("d777.org".into()), ..Default::default() },
+        QueueFilter { sender: Some("nobody@example.org".into()), ..Default::default() },
+        QueueFilter { held: Some(true), ..Default::default() },
+    ] {
+        timed(&format!("list {filter:?}"), CHEAP, store.queue_list(None, 50, filter)).await.unwrap();
+    }
+    timed("stats", CHEAP, store.queue_stats()).await.unwrap();
+}
