@@ -14,6 +14,17 @@ const MAX_CLAIMS: usize = 1000;
 /// Destinations read at once.
 const PAGE: usize = 64;
 
+/// The next destinations that are due, behind one.
+pub(super) const DESTINATIONS: &str = "SELECT name, next_ms FROM queue_destination WHERE (next_ms, name) > (?1, ?2) \
+                                       AND next_ms <= ?3 ORDER BY next_ms, name LIMIT ?4";
+
+/// The batches of a destination that may be taken.
+pub(super) const BATCHES: &str = "SELECT next_ms, message_id, number FROM queue_batch WHERE destination = ?1 \
+                                  AND next_ms <= ?2 ORDER BY next_ms, message_id, number LIMIT ?3";
+
+/// Batches that somebody has.
+pub(super) const HELD: &str = "SELECT message_id, number, destination FROM queue_batch WHERE holder IS NOT NULL";
+
 /// A batch that may be taken.
 struct Due {
     next_ms: i64,
@@ -105,12 +116,9 @@ impl Tx<'_> {
     ) -> Result<()> {
         let (mut behind_ms, mut behind) = (i64::MIN, String::new());
         loop {
-            let page = self.query(
-                "SELECT name, next_ms FROM queue_destination WHERE (next_ms, name) > (?1, ?2) AND next_ms <= ?3 \
-                 ORDER BY next_ms, name LIMIT ?4",
-                vals![behind_ms, &behind, until, PAGE],
-                |r| Ok((r.text(0)?.to_owned(), r.int(1)?)),
-            )?;
+            let page = self.query(DESTINATIONS, vals![behind_ms, &behind, until, PAGE], |r| {
+                Ok((r.text(0)?.to_owned(), r.int(1)?))
+            })?;
             for (name, next_ms) in &page {
                 if !busy.contains(name) && !f(name, *next_ms)? {
                     return Ok(());
@@ -132,15 +140,10 @@ impl Tx<'_> {
             if found.iter().filter(|due| due.next_ms <= next_ms).count() >= limit {
                 return Ok(false);
             }
-            let due = self.query(
-                "SELECT next_ms, message_id, number FROM queue_batch WHERE destination = ?1 AND next_ms <= ?2 \
-                 ORDER BY next_ms, message_id, number LIMIT ?3",
-                vals![name, now, per_destination.min(limit)],
-                |r| {
-                    let (next_ms, message, batch) = (r.int(0)?, QueueId(r.u64(1)?), r.u64(2)?);
-                    Ok(Due { next_ms, destination: name.to_owned(), message, batch })
-                },
-            )?;
+            let due = self.query(BATCHES, vals![name, now, per_destination.min(limit)], |r| {
+                let (next_ms, message, batch) = (r.int(0)?, QueueId(r.u64(1)?), r.u64(2)?);
+                Ok(Due { next_ms, destination: name.to_owned(), message, batch })
+            })?;
             found.extend(due);
             Ok(true)
         })?;
@@ -201,12 +204,11 @@ impl Tx<'_> {
 
     /// Batches that a holder, or anybody, has: message, number, destination. As many as are under way, which is few.
     fn held_batches(&self, holder: Option<&str>) -> Result<Vec<(u64, u64, String)>> {
-        let sql = "SELECT message_id, number, destination FROM queue_batch WHERE holder ";
         let (which, params): (&str, &[Val<'_>]) = match holder {
-            Some(holder) => ("= ?1", vals![holder]),
-            None => ("IS NOT NULL", &[]),
+            Some(holder) => (" AND holder = ?1", vals![holder]),
+            None => ("", &[]),
         };
-        self.query(&[sql, which].concat(), params, |r| Ok((r.u64(0)?, r.u64(1)?, r.text(2)?.to_owned())))
+        self.query(&[HELD, which].concat(), params, |r| Ok((r.u64(0)?, r.u64(1)?, r.text(2)?.to_owned())))
     }
 
     fn release_batches(&self, holder: Option<&str>) -> Result<()> {

@@ -88,6 +88,40 @@ impl Store {
     }
 }
 
+/// The question for a page. The rarest condition leads, by its index; the others are asked of each row.
+pub(super) fn page_of(after: QueueId, limit: usize, filter: &QueueFilter) -> (String, Vec<Val<'_>>) {
+    let QueueFilter { sender, recipient, destination, held } = filter;
+    let mut params: Vec<Val<'_>> = vec![after.into(), limit.into()];
+    let mut conditions = Vec::new();
+    let (mut from, mut id) = ("queue_message m", "m.id");
+    if let Some(address) = recipient {
+        // CROSS JOIN: the embedded engine then keeps the order.
+        (from, id) = ("queue_recipient r CROSS JOIN queue_message m", "r.message_id");
+        conditions.push(format!("m.id = r.message_id AND r.address = {}", parameter(&mut params, address.into())));
+    }
+    match (destination, recipient) {
+        (None, _) => {}
+        (Some(name), None) => {
+            (from, id) = ("queue_batch b CROSS JOIN queue_message m", "b.message_id");
+            conditions.push(format!("m.id = b.message_id AND b.destination = {}", parameter(&mut params, name.into())));
+        }
+        (Some(name), Some(_)) => {
+            let name = parameter(&mut params, name.into());
+            let of = format!("SELECT 1 FROM queue_batch b WHERE b.destination = {name} AND b.message_id = m.id");
+            conditions.push(format!("EXISTS ({of})"));
+        }
+    }
+    if let Some(sender) = sender {
+        conditions.push(format!("m.sender = {}", parameter(&mut params, sender.into())));
+    }
+    if let Some(held) = held {
+        conditions.push(format!("m.held = {}", u8::from(*held)));
+    }
+    conditions.push(format!("{id} > ?1"));
+    let sql = format!("SELECT DISTINCT {id} FROM {from} WHERE {} ORDER BY {id} LIMIT ?2", conditions.join(" AND "));
+    (sql, params)
+}
+
 /// Adds a parameter to a statement; its name there.
 fn parameter<'a>(params: &mut Vec<Val<'a>>, value: Val<'a>) -> String {
     params.push(value);
@@ -95,36 +129,9 @@ fn parameter<'a>(params: &mut Vec<Val<'a>>, value: Val<'a>) -> String {
 }
 
 impl Tx<'_> {
-    /// The next messages behind `after` that the filter lets through, in order. The rarest condition leads, by its index; the
-    /// others are asked of each row.
+    /// The next messages behind `after` that the filter lets through, in order.
     pub(super) fn queue_page(&self, after: QueueId, limit: usize, filter: &QueueFilter) -> Result<Vec<QueueId>> {
-        let QueueFilter { sender, recipient, destination, held } = filter;
-        let mut params: Vec<Val<'_>> = vec![after.into(), limit.into()];
-        let (mut from, mut id) = ("queue_message m", "m.id");
-        let mut conditions = Vec::new();
-        if let Some(address) = recipient {
-            conditions.push(format!("r.address = {}", parameter(&mut params, address.into())));
-            (from, id) = ("queue_recipient r JOIN queue_message m ON m.id = r.message_id", "r.message_id");
-        }
-        if let Some(name) = destination {
-            let name = parameter(&mut params, name.into());
-            if recipient.is_none() {
-                conditions.push(format!("b.destination = {name}"));
-                (from, id) = ("queue_batch b JOIN queue_message m ON m.id = b.message_id", "b.message_id");
-            } else {
-                conditions.push(format!(
-                    "EXISTS (SELECT 1 FROM queue_batch b WHERE b.destination = {name} AND b.message_id = m.id)"
-                ));
-            }
-        }
-        if let Some(sender) = sender {
-            conditions.push(format!("m.sender = {}", parameter(&mut params, sender.into())));
-        }
-        if let Some(held) = held {
-            conditions.push(format!("m.held = {}", u8::from(*held)));
-        }
-        conditions.push(format!("{id} > ?1"));
-        let sql = format!("SELECT DISTINCT {id} FROM {from} WHERE {} ORDER BY {id} LIMIT ?2", conditions.join(" AND "));
+        let (sql, params) = page_of(after, limit, filter);
         self.query(&sql, &params, |r| Ok(QueueId(r.u64(0)?)))
     }
 

@@ -16,6 +16,8 @@
 mod claim;
 mod copy;
 mod enqueue;
+#[cfg(test)]
+mod index_tests;
 mod list;
 mod manage;
 mod remove;
@@ -199,6 +201,9 @@ fn recipient(r: &Row<'_>, destination: &str, claimed: bool) -> Result<QueuedReci
     })
 }
 
+const REFRESH: &str = "UPDATE queue_destination SET next_ms = COALESCE((SELECT MIN(b.next_ms) FROM queue_batch b \
+                       WHERE b.destination = ?1), 9223372036854775807) WHERE name = ?1";
+
 impl Tx<'_> {
     /// What is due by now. The embedded engine's clock counts seconds: all of the present one is due.
     fn queue_now(&self) -> Result<i64> {
@@ -209,11 +214,7 @@ impl Tx<'_> {
     /// Brings `next_ms` of destinations up to date with their batches.
     fn refresh_destinations(&self, names: &[String]) -> Result<()> {
         let rows: Vec<[Val<'_>; 1]> = names.iter().map(|name| [name.into()]).collect();
-        self.execute_many(
-            "UPDATE queue_destination SET next_ms = COALESCE((SELECT MIN(b.next_ms) FROM queue_batch b \
-             WHERE b.destination = ?1), 9223372036854775807) WHERE name = ?1",
-            &rows,
-        )
+        self.execute_many(REFRESH, &rows)
     }
 
     /// Takes so many recipients off destinations, and forgets those without any. The others' `next_ms` has to be refreshed.

@@ -10,6 +10,19 @@ const TOP: usize = 20;
 /// Batches that are counted as due at most.
 const DUE_MAX: usize = 10_000;
 
+const TOTALS: &str = "SELECT messages, recipients, held FROM queue_total WHERE id = 1";
+
+/// Recipients of batches that are due.
+pub(super) const DUE: &str = "SELECT CAST(COALESCE(SUM(due.recipients), 0) AS BIGINT) FROM (SELECT b.recipients \
+                              FROM queue_destination d JOIN queue_batch b ON b.destination = d.name \
+                              WHERE d.next_ms <= ?1 AND b.next_ms <= ?1 LIMIT ?2) AS due";
+
+pub(super) const OLDEST: &str = "SELECT queued_ms FROM queue_message ORDER BY id LIMIT 1";
+
+/// The fullest destinations.
+pub(super) const FULLEST: &str =
+    "SELECT name, recipients, next_ms FROM queue_destination ORDER BY recipients DESC LIMIT ?1";
+
 /// How much waits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QueueStats {
@@ -44,17 +57,11 @@ impl Store {
     pub async fn queue_stats(&self) -> Result<QueueStats> {
         self.directory()
             .read(|tx| {
-                let sql = "SELECT messages, recipients, held FROM queue_total WHERE id = 1";
-                let totals = tx.one(sql, &[], |r| Ok((r.u64(0)?, r.u64(1)?, r.u64(2)?)))?;
+                let totals = tx.one(TOTALS, &[], |r| Ok((r.u64(0)?, r.u64(1)?, r.u64(2)?)))?;
                 let (messages, recipients, held) = totals.unwrap_or_default();
-                let sql = "SELECT CAST(COALESCE(SUM(due.recipients), 0) AS BIGINT) FROM (SELECT b.recipients \
-                           FROM queue_destination d JOIN queue_batch b ON b.destination = d.name \
-                           WHERE d.next_ms <= ?1 AND b.next_ms <= ?1 LIMIT ?2) AS due";
-                let due = tx.one(sql, vals![tx.queue_now()?, DUE_MAX], |r| r.u64(0))?.unwrap_or_default();
-                let sql = "SELECT queued_ms FROM queue_message ORDER BY id LIMIT 1";
-                let oldest_ms = tx.one(sql, &[], |r| r.int(0))?;
-                let sql = "SELECT name, recipients, next_ms FROM queue_destination ORDER BY recipients DESC LIMIT ?1";
-                let by_destination = tx.query(sql, vals![TOP], |r| {
+                let due = tx.one(DUE, vals![tx.queue_now()?, DUE_MAX], |r| r.u64(0))?.unwrap_or_default();
+                let oldest_ms = tx.one(OLDEST, &[], |r| r.int(0))?;
+                let by_destination = tx.query(FULLEST, vals![TOP], |r| {
                     let next_ms = Some(r.int(2)?).filter(|next| *next < super::NEVER);
                     Ok(DestinationStats { destination: r.text(0)?.to_owned(), recipients: r.u64(1)?, next_ms })
                 })?;
