@@ -5,7 +5,7 @@ use sterna_core::Role;
 use crate::{Compiled, HostError};
 
 /// Where an included script lies (RFC 6609 §3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Location {
     /// Among the user's own.
     Personal,

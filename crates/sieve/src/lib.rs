@@ -14,6 +14,7 @@ mod letter;
 mod limits;
 mod message;
 mod notify;
+pub mod server;
 mod syntax;
 mod vacation;
 

@@ -29,7 +29,7 @@ impl Default for Limits {
             notifications: 3,
             includes: 10,
             actions: 100,
-            instructions: 50_000,
+            instructions: 500_000,
             time: Duration::from_secs(5),
         }
     }

@@ -6,18 +6,22 @@ mod edited;
 mod run;
 mod shown;
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock};
 
-use crate::syntax::{self, Cost, Position};
+use crate::syntax::{self, Cost, Node, Position};
 use crate::{Action, Host, Limits, Location, Message, RunError, ScriptError, Warning};
 
 pub(crate) use arguments::Arguments;
 
 /// Variables of one script: the evaluator takes no more.
 const MAX_VARIABLES: usize = 200;
+
+/// Bytes of a header field's value that a script adds.
+const MAX_FIELD: usize = 4096;
 
 /// Begins every name that this crate puts into a script for itself. Neither a script nor a message can know it.
 static MARK: LazyLock<String> = LazyLock::new(|| format!("\u{1}{:016x}{:016x} ", random(), random()));
@@ -69,17 +73,17 @@ pub fn compile(script: &str, limits: &Limits) -> Result<Compiled, ScriptError> {
         }
         Err(_) => return Err(start.error("the script cannot be compiled")),
     };
-    let (mut body, mut includes) = (false, Vec::new());
+    let (mut body, mut includes) = (false, BTreeSet::new());
     read.walk(&mut |node| match node.name {
         "body" => body = true,
         "include" => {
             let location = if node.tag("global").is_some() { Location::Global } else { Location::Personal };
             let name = node.texts().next().map(|t| t.value.clone());
-            includes.push((location, name.filter(|name| !name.contains("${"))));
+            includes.insert((location, name.filter(|name| !name.contains("${"))));
         }
         _ => {}
     });
-    Ok(Compiled { program: Arc::new(program), cost, body, includes: includes.into() })
+    Ok(Compiled { program: Arc::new(program), cost, body, includes: includes.into_iter().collect() })
 }
 
 /// Whether a script would compile, and what is odd about it.
@@ -94,13 +98,16 @@ pub fn check(script: &str, limits: &Limits) -> Result<Vec<Warning>, ScriptError>
             let text = format!("more than {} messages cannot be redirected in one run", limits.redirects);
             warnings.push(node.at.error(text));
         }
-        for block in std::iter::once(&read.commands).chain(&node.block) {
-            let after_stop = block.iter().skip_while(|n| n.name != "stop").nth(1);
-            let warning = after_stop.map(|n| n.at.error("nothing after \"stop\" is ever done"));
-            warnings.extend(warning.filter(|w| !warnings.contains(w)));
-        }
+        warnings.extend(node.block.iter().filter_map(|block| unreachable(block)));
     });
+    warnings.extend(unreachable(&read.commands));
     Ok(warnings)
+}
+
+/// What stands behind a `stop`.
+fn unreachable(block: &[Node]) -> Option<Warning> {
+    let after = block.iter().skip_while(|node| node.name != "stop").nth(1)?;
+    Some(after.at.error("nothing after \"stop\" is ever done"))
 }
 
 /// Runs a script over a message. Blocking; bounded by `limits` and, within one test, by what [`compile`] lets pass.
@@ -122,6 +129,3 @@ pub fn run(
         }
     }
 }
-
-/// Bytes of a header field's value that a script adds.
-const MAX_FIELD: usize = 4096;

@@ -15,6 +15,9 @@ pub(crate) const STEPS: u64 = 2_000_000_000;
 /// Steps for a byte of the message that one test may take: patterns of so many bytes all together.
 const MAX_PER_BYTE: u64 = 64 << 10;
 
+/// Bytes of the strings of one command or test with all their variables at their longest.
+const MAX_STRINGS: u64 = 4 << 20;
+
 /// The measure of a test or a script.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cost {
@@ -25,9 +28,9 @@ pub(crate) struct Cost {
 }
 
 impl Cost {
-    /// Worth a look at the clock before.
-    pub fn is_high(self) -> bool {
-        self.per_byte > 256 || self.fixed > 1 << 20
+    /// It takes time, so that the clock is to be looked at before.
+    pub fn is_some(self) -> bool {
+        self != Cost::default()
     }
 
     fn max(self, other: Cost) -> Cost {
@@ -41,12 +44,13 @@ pub(crate) fn cost(script: &Script) -> Result<Cost, ScriptError> {
     let (mut highest, mut refused) = (Cost::default(), None);
     script.walk(&mut |node| {
         let cost = of_node(node, variables);
-        if cost.per_byte > MAX_PER_BYTE || cost.fixed > STEPS {
+        let strings: u64 = node.texts().map(|t| expanded(&t.value, variables)).sum();
+        if cost.per_byte > MAX_PER_BYTE || cost.fixed > STEPS || strings > MAX_STRINGS {
             refused.get_or_insert(node.at);
         }
         highest = highest.max(cost);
     });
-    refused.map_or(Ok(highest), |at| Err(at.error("this compares too much: use fewer or shorter patterns")))
+    refused.map_or(Ok(highest), |at| Err(at.error("this is too much: use fewer or shorter strings")))
 }
 
 /// The cost of one test or command without those within it.
@@ -97,5 +101,7 @@ mod tests {
             |n| format!("require \"variables\";\nif string :matches {} {} {{}}", list(n, "${a}"), list(n, "*${b}"));
         assert!(cost(&read(&strings(10)).unwrap()).is_ok());
         assert_eq!(cost(&read(&strings(100)).unwrap()).unwrap_err().line, 2);
+        let bomb = format!("require \"variables\"; set \"a\" \"{}\";", "${a}".repeat(2000));
+        assert!(cost(&read(&bomb).unwrap()).is_err());
     }
 }

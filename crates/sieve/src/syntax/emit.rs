@@ -5,7 +5,7 @@
 //!   `discard` cancel an explicit `keep`, and builds replies that differ from RFC 5230.)
 //! - `size` and `valid_notify_method` become questions to the engine, which knows the true size of the message.
 //! - Variables are named at the top, else they would be gone at the end of the block that first sets them.
-//! - A look at the clock stands at the beginning and before each expensive test.
+//! - A look at the clock stands at the beginning and before all that takes time and is no action.
 //! - A `${` that is no variable is written so that it is none to the evaluator either.
 
 use std::collections::BTreeSet;
@@ -44,7 +44,7 @@ pub(crate) fn emit(script: &Script, mark: &str) -> Emitted {
     for name in &names {
         let _ = write!(out.text, "set \"{name}\" \"\";");
     }
-    let _ = write!(out.text, "if not mailboxexists \"{mark}time\" {{stop;}}");
+    out.clock();
     for (index, command) in script.commands.iter().enumerate() {
         out.command(command);
         let next = script.commands.get(index + 1).map(|next| next.name);
@@ -118,6 +118,11 @@ impl Out<'_> {
         self.lines.push(at);
     }
 
+    /// A look at the clock between commands.
+    fn clock(&mut self) {
+        let _ = write!(self.text, "if not mailboxexists \"{}time\" {{stop;}}", self.mark);
+    }
+
     fn commands(&mut self, commands: &[Node]) {
         commands.iter().for_each(|command| self.command(command));
     }
@@ -134,6 +139,10 @@ impl Out<'_> {
                 let _ = write!(self.text, " \"{}keep\"", self.mark);
             }
             "redirect" | "vacation" | "notify" => self.marked(node),
+            "set" | "setflag" | "addflag" | "removeflag" | "addheader" | "deleteheader" => {
+                self.clock();
+                self.plain(node);
+            }
             _ => self.plain(node),
         }
         match &node.block {
@@ -196,7 +205,7 @@ impl Out<'_> {
         self.line(node.at);
         if let Some(own) = own {
             self.text.push_str(&own);
-        } else if cost::of_node(node, self.variables).is_high() {
+        } else if cost::of_node(node, self.variables).is_some() {
             let _ = write!(self.text, "allof(mailboxexists \"{}time\",", self.mark);
             self.line(node.at);
             self.plain(node);

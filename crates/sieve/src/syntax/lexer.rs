@@ -176,7 +176,7 @@ impl<'s> Lexer<'s> {
             for index in 0..line.chars().count() {
                 match self.bump() {
                     Some('\0') => return Err(at.error("a text cannot hold NUL")),
-                    Some(c) if !end && !(index == 0 && stuffed) => text.push(c),
+                    Some(c) if !end && (index > 0 || !stuffed) => text.push(c),
                     _ => {}
                 }
             }

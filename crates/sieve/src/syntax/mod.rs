@@ -13,7 +13,7 @@ mod parser;
 mod values;
 mod variables;
 
-pub(crate) use check::read;
+pub(crate) use check::{Node, read};
 pub(crate) use cost::{Cost, MAX_VARIABLE, STEPS, cost};
 pub(crate) use emit::emit;
 pub(crate) use lexer::Position;

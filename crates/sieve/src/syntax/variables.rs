@@ -14,7 +14,8 @@ pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     let (mut literal, mut from) = (0, 0);
     while let Some(found) = text.get(from..).and_then(|rest| rest.find("${")) {
         let open = from + found;
-        let name = text.get(open + 2..).and_then(|rest| rest.split_once('}')).map(|(name, _)| name);
+        let name =
+            text.get(open + 2..).and_then(|rest| up_to_brace(rest, |c| c.is_ascii_alphanumeric() || "_.".contains(c)));
         match name.filter(|n| is_reference(n)) {
             Some(name) => {
                 pieces.extend(text.get(literal..open).filter(|l| !l.is_empty()).map(Piece::Literal));
@@ -27,6 +28,14 @@ pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     }
     pieces.extend(text.get(literal..).filter(|l| !l.is_empty()).map(Piece::Literal));
     pieces
+}
+
+/// What stands before the closing brace, if that is nothing but `allowed`. It looks no further than the first other
+/// character: a string full of opening braces is read once, not once for each.
+fn up_to_brace(text: &str, allowed: impl Fn(char) -> bool) -> Option<&str> {
+    let end = text.find(|c| !allowed(c))?;
+    let (inner, rest) = text.split_at(end);
+    rest.starts_with('}').then_some(inner)
 }
 
 /// `variable-name` of RFC 5229 §3: digits, or an identifier with namespaces.
@@ -50,12 +59,12 @@ pub(super) fn decode(text: &str) -> Result<String, String> {
         let (before, after) = rest.split_at(open);
         bytes.extend_from_slice(before.as_bytes());
         let inner = after.get(2..).unwrap_or_default();
-        match inner.split_once('}').map(|(code, tail)| Ok::<_, String>((encoded(code)?, tail))).transpose()? {
-            Some((Some(decoded), tail)) => {
+        match encoded(inner)? {
+            Some((decoded, len)) => {
                 bytes.extend_from_slice(&decoded);
-                rest = tail;
+                rest = inner.get(len + 1..).unwrap_or_default();
             }
-            _ => {
+            None => {
                 bytes.extend_from_slice(b"${");
                 rest = inner;
             }
@@ -65,13 +74,17 @@ pub(super) fn decode(text: &str) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "the encoded characters are not UTF-8".to_owned())
 }
 
-/// The octets of `hex:…` or `unicode:…`.
-fn encoded(code: &str) -> Result<Option<Vec<u8>>, String> {
-    let Some((kind, digits)) = code.split_once(':') else { return Ok(None) };
-    let unicode = kind.eq_ignore_ascii_case("unicode");
+/// The octets of `hex:…}` or `unicode:…}`, and how long it is without the brace.
+fn encoded(code: &str) -> Result<Option<(Vec<u8>, usize)>, String> {
+    let kinds = ["hex:", "unicode:"];
+    let kind = kinds.into_iter().find(|kind| code.get(..kind.len()).is_some_and(|k| k.eq_ignore_ascii_case(kind)));
+    let Some(kind) = kind else { return Ok(None) };
+    let digits =
+        code.get(kind.len()..).and_then(|d| up_to_brace(d, |c| c.is_ascii_hexdigit() || c.is_ascii_whitespace()));
+    let Some(digits) = digits else { return Ok(None) };
+    let (unicode, len) = (kind == "unicode:", kind.len() + digits.len());
     let words: Vec<&str> = digits.split_ascii_whitespace().collect();
-    let valid = |w: &&str| w.bytes().all(|b| b.is_ascii_hexdigit()) && (unicode || w.len() <= 2);
-    if !(unicode || kind.eq_ignore_ascii_case("hex")) || words.is_empty() || !words.iter().all(valid) {
+    if words.is_empty() || !words.iter().all(|word| unicode || word.len() <= 2) {
         return Ok(None);
     }
     let mut bytes = Vec::new();
@@ -85,7 +98,7 @@ fn encoded(code: &str) -> Result<Option<Vec<u8>>, String> {
             bytes.extend(u8::try_from(number).ok().filter(|b| *b != 0));
         }
     }
-    Ok(Some(bytes))
+    Ok(Some((bytes, len)))
 }
 
 #[cfg(test)]
@@ -103,6 +116,15 @@ mod tests {
         }
         assert_eq!(pieces("${${a}"), [Piece::Literal("${"), Piece::Variable("a")]);
         assert_eq!(pieces("${global.x}"), [Piece::Variable("global.x")]);
+    }
+
+    #[test]
+    fn strings_full_of_beginnings_are_read_once() {
+        for text in ["${", "${a", "${hex:", "${hex:4"] {
+            let text = text.repeat((1 << 20) / text.len());
+            assert_eq!(pieces(&text), [Piece::Literal(&text)]);
+            assert_eq!(decode(&text).unwrap(), text);
+        }
     }
 
     #[test]

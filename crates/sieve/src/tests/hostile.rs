@@ -68,6 +68,27 @@ fn patterns_made_to_be_slow_are_bounded() {
 }
 
 #[test]
+fn what_takes_time_many_times_runs_out_of_it() {
+    let header: String = (0..20_000).map(|n| format!("X-{n}: {}\r\n", "a".repeat(40))).collect();
+    let mail = format!("{header}{MAIL}");
+    for command in [
+        "if header :matches \"x-1\" \"*a*a*a*a*a*a*a*b\" { discard; }",
+        "if exists [\"a\",\"b\",\"c\"] { discard; }",
+        "addheader \"X\" \"y\";",
+        "addheader \"X\" \"y\"; deleteheader \"X\";",
+        "addflag [\"a\",\"b\",\"c\"];",
+    ] {
+        let script = format!("require [\"editheader\",\"imap4flags\"];{}", command.repeat(1_000_000 / command.len()));
+        let limits = Limits { time: Duration::from_secs(2), ..Limits::default() };
+        let Ok(compiled) = compile(&script, &limits) else { panic!("{command}") };
+        let started = Instant::now();
+        let result = super::run_compiled(&compiled, &mail, &limits, &Account::default());
+        assert!(started.elapsed() < Duration::from_secs(30), "{command}: {:?}", started.elapsed());
+        assert!(matches!(result, Ok(_) | Err(RunError::Limit(_))), "{command}: {result:?}");
+    }
+}
+
+#[test]
 fn too_many_variables_or_actions_are_an_error() {
     let script: String = (0..300).map(|n| format!("set \"v{n}\" \"x\";")).collect();
     assert!(compile(&format!("require \"variables\"; {script}"), &Limits::default()).is_err());

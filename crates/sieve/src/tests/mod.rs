@@ -70,10 +70,30 @@ pub(super) fn run_on(script: &str, mail: &str, account: &Account) -> Result<Vec<
     run_from(script, mail, "bob@example.net", account)
 }
 
-/// The same from another envelope sender.
+/// Runs what is compiled already.
+pub(super) fn run_compiled(
+    compiled: &Compiled,
+    mail: &str,
+    limits: &Limits,
+    account: &Account,
+) -> Result<Vec<Action>, RunError> {
+    run_message(compiled, mail, "bob@example.net", limits, account)
+}
+
+/// [`run_on`] from another envelope sender.
 pub(super) fn run_from(script: &str, mail: &str, sender: &str, account: &Account) -> Result<Vec<Action>, RunError> {
     let limits = Limits::default();
     let compiled = compile(script, &limits).unwrap_or_else(|e| panic!("{script}: {e}"));
+    run_message(&compiled, mail, sender, &limits, account)
+}
+
+fn run_message(
+    compiled: &Compiled,
+    mail: &str,
+    sender: &str,
+    limits: &Limits,
+    account: &Account,
+) -> Result<Vec<Action>, RunError> {
     let identities = ["anne@example.org".to_owned(), "sales@example.org".to_owned()];
     let message = Message {
         bytes: mail.as_bytes(),
@@ -87,7 +107,7 @@ pub(super) fn run_from(script: &str, mail: &str, sender: &str, account: &Account
         may_reply: true,
         now: 1_795_345_200,
     };
-    run(&compiled, &message, account, &limits)
+    run(compiled, &message, account, limits)
 }
 
 /// Actions in short: `keep`, `file X`, `redirect X`, `reject X`, with flags in brackets and `*` if the header is edited.
