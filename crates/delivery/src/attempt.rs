@@ -76,11 +76,7 @@ impl Inner {
             let refusal = Refusal::new(554, "5.4.6", "the message goes in circles: too many Received fields");
             return vec![Attempt::Refused(refusal); recipients.len()];
         }
-        let resolved: Vec<Result<Resolved>> =
-            futures_util::stream::iter(recipients.iter().map(|r| self.resolve(r, &traces, false)))
-                .buffered(AT_ONCE)
-                .collect()
-                .await;
+        let resolved = all(recipients.iter().map(|r| self.resolve(r, &traces, false)).collect()).await;
 
         let mut attempts = Vec::with_capacity(recipients.len());
         let (mut groups, mut places) = (Vec::new(), Mailboxes::default());
@@ -106,11 +102,7 @@ impl Inner {
                 }
             });
         }
-        let deposits: Vec<Deposit> =
-            futures_util::stream::iter(places.all.iter().map(|place| self.deposit(mail, place)))
-                .buffered(AT_ONCE)
-                .collect()
-                .await;
+        let deposits = all(places.all.iter().map(|place| self.deposit(mail, place)).collect()).await;
         for group in groups {
             let recipient = recipients.get(group.number);
             if let (Some(attempt), Some(recipient)) = (attempts.get_mut(group.number), recipient) {
@@ -200,6 +192,11 @@ impl Inner {
             }
         }
     }
+}
+
+/// The results of all, in their order, a few at a time.
+async fn all<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
+    futures_util::stream::iter(futures).buffered(AT_ONCE).collect().await
 }
 
 /// A mailbox of ours, as a recipient of its own.

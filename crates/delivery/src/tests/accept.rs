@@ -123,3 +123,16 @@ async fn a_sender_cannot_end_the_return_path() {
     assert_eq!(house.accept(&mail, "anne").await, Outcome::Delivered);
     assert!(house.inbox("anne").await[0].starts_with("Return-Path: <a@b.c>Bcc: eve@example.com>\r\nDelivered-To"));
 }
+
+#[tokio::test]
+async fn a_delivery_may_run_in_a_task_of_its_own() {
+    let house = House::new().await;
+    let delivery = house.delivery.clone();
+    let task = tokio::spawn(async move {
+        assert_eq!(delivery.recipient("anne@example.org", None).await.unwrap(), crate::Verdict::Accept);
+        delivery.enqueue(&hello("anne"), &[Recipient::new(&at("anne"))]).await.unwrap();
+        delivery.deliver_local(&hello("anne"), &Recipient::new(&at("anne"))).await;
+        delivery.accept(&hello("anne"), &[Recipient::new(&at("anne"))]).await
+    });
+    assert_eq!(task.await.unwrap(), [Outcome::Delivered]);
+}
