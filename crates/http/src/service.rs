@@ -53,8 +53,8 @@ impl Service {
 
     /// Whether mail of this domain lives here. Says nothing about any account.
     pub(crate) async fn serves(&self, domain: &str) -> Result<bool, Problem> {
-        match tokio::time::timeout(STORE_PATIENCE, self.store.domains()).await {
-            Ok(Ok(domains)) => Ok(domains.iter().any(|known| known == domain)),
+        match tokio::time::timeout(STORE_PATIENCE, self.store.domain(domain)).await {
+            Ok(Ok(found)) => Ok(found.is_some()),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "cannot look a domain up");
                 Err(Problem::Unavailable)
