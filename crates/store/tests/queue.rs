@@ -228,6 +228,28 @@ async fn messages_are_found_by_sender_recipient_destination_and_state_in_pages()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_messages_and_messages_to_many_are_changed_in_steps() {
+    let (_dir, store) = open().await;
+    let mut ids = Vec::new();
+    for n in 0..3u8 {
+        let mut new = message(&store, &[n], &[]);
+        new.recipients = (0..2500).map(|r| recipient(&format!("u@d{}.org", r % 1500))).collect();
+        ids.push(store.enqueue(new).await.unwrap());
+    }
+    for n in 3..253u8 {
+        ids.push(store.enqueue(message(&store, &[n], &["a@x.org"])).await.unwrap());
+    }
+    assert_eq!(store.queue_hold(ids.clone(), true).await.unwrap(), 253);
+    let held = QueueFilter { held: Some(true), ..QueueFilter::default() };
+    assert_eq!((store.queue_hold(held.clone(), false).await.unwrap(), next(&store).await.is_some()), (253, true));
+    assert_eq!(store.queue_hold(held, false).await.unwrap(), 0);
+    sound(&store).await;
+    assert_eq!(store.queue_remove(QueueFilter::default()).await.unwrap(), 253);
+    assert_eq!(store.queue_stats().await.unwrap(), QueueStats::default());
+    sound(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_removed_or_taken_over_cannot_be_settled() {
     let (_dir, store) = open().await;
     let id = store.enqueue(message(&store, b"x", &["a@x.org"])).await.unwrap();

@@ -11,8 +11,11 @@ use crate::db::{Tx, Val, vals};
 use crate::error::Result;
 use crate::store::Store;
 
-/// Messages changed in one transaction.
+/// Messages changed in one transaction at most …
 const STEP: usize = 200;
+
+/// … and recipients, after which no further message is begun.
+const STEP_RECIPIENTS: u64 = 2000;
 
 /// What is done to a message.
 #[derive(Clone, Copy)]
@@ -57,10 +60,12 @@ impl Store {
     async fn change_queued(&self, which: QueueSelection, change: Change) -> Result<u64> {
         let mut changed = 0;
         match which {
-            QueueSelection::Ids(ids) => {
-                for ids in ids.chunks(STEP) {
-                    let ids = ids.to_vec();
-                    changed += self.directory().write(move |tx| tx.change_each(&ids, change)).await?;
+            QueueSelection::Ids(mut ids) => {
+                while !ids.is_empty() {
+                    let step: Vec<QueueId> = ids.iter().take(STEP).copied().collect();
+                    let (done, n) = self.directory().write(move |tx| tx.change_some(&step, change)).await?;
+                    ids.drain(..done);
+                    changed += n;
                 }
             }
             QueueSelection::Filter(filter) => {
@@ -79,24 +84,31 @@ impl Store {
         self.directory()
             .write(move |tx| {
                 let ids = tx.queue_page(after, STEP, &filter)?;
-                let Some(last) = ids.last() else { return Ok(None) };
-                Ok(Some((*last, tx.change_each(&ids, change)?)))
+                let (done, n) = tx.change_some(&ids, change)?;
+                Ok(done.checked_sub(1).and_then(|at| ids.get(at)).map(|last| (*last, n)))
             })
             .await
     }
 }
 
 impl Tx<'_> {
-    fn change_each(&self, ids: &[QueueId], change: Change) -> Result<u64> {
-        let mut changed = 0;
+    /// Changes the first of some messages, one at least: how many were looked at, and how many changed.
+    fn change_some(&self, ids: &[QueueId], change: Change) -> Result<(usize, u64)> {
+        let (mut done, mut changed, mut recipients) = (0, 0, 0);
         for id in ids {
+            let sql = "SELECT recipients FROM queue_message WHERE id = ?1";
+            recipients += self.one(sql, vals![*id], |r| r.u64(0))?.unwrap_or(0);
             changed += u64::from(match change {
                 Change::Hold(held) => self.hold_queued(*id, held)?,
                 Change::Retry => self.retry_queued(*id)?,
                 Change::Remove => self.remove_queued(*id)?,
             });
+            done += 1;
+            if recipients > STEP_RECIPIENTS {
+                break;
+            }
         }
-        Ok(changed)
+        Ok((done, changed))
     }
 
     fn hold_queued(&self, id: QueueId, held: bool) -> Result<bool> {
