@@ -4,6 +4,15 @@
 //! ManageSieve server calls [`check`]. `sieve-rs` evaluates the scripts. It accepts more than the language and differs
 //! from the RFCs in places, so that every script is first read by `syntax`, which is strict and knows where an
 //! error stands. Both functions block: call them on the blocking pool. A script can neither panic nor stall its caller.
+//!
+//! Where the evaluator still differs from the RFCs:
+//!
+//! - `i;ascii-casemap` folds all letters, not only those of ASCII (RFC 4790 §9.2).
+//! - `i;ascii-numeric` reads a whole value as a number, with a fraction and a sign; a header field that is none counts
+//!   as 0, not as infinite, and digits before other characters are not read (RFC 4790 §9.1).
+//! - A match variable that an inner block's `:matches` has set is empty behind that block (RFC 5229 §3.2).
+//! - `body :content` and `:text` see the first 4 MiB of a message ([`WHOLE`]); parts are not joined (RFC 5173 §5).
+//! - `currentdate` asks the system's clock, in UTC if no zone is given.
 
 mod action;
 mod engine;

@@ -1,6 +1,7 @@
 //! From a script's text to what is to be done with a message.
 
 mod arguments;
+mod cache;
 mod collect;
 mod edited;
 mod run;
@@ -42,11 +43,15 @@ pub struct Compiled {
     includes: Arc<[(Location, Option<String>)]>,
 }
 
-/// Compiles a script. Blocking, and not quick for a large script: cache the result by the script's text.
+/// Compiles a script, or takes it from a cache of those that were compiled lately. Blocking; not quick for a large script.
 pub fn compile(script: &str, limits: &Limits) -> Result<Compiled, ScriptError> {
     let start = Position { line: 1, column: 1 };
     if script.len() > limits.script {
         return Err(start.error(format!("the script is longer than {} bytes", limits.script)));
+    }
+    let key = blake3::hash(script.as_bytes());
+    if let Some(compiled) = cache::get(&key) {
+        return Ok(compiled);
     }
     let read = syntax::read(script)?;
     let cost = syntax::cost(&read)?;
@@ -83,7 +88,9 @@ pub fn compile(script: &str, limits: &Limits) -> Result<Compiled, ScriptError> {
         }
         _ => {}
     });
-    Ok(Compiled { program: Arc::new(program), cost, body, includes: includes.into_iter().collect() })
+    let compiled = Compiled { program: Arc::new(program), cost, body, includes: includes.into_iter().collect() };
+    cache::put(key, compiled.clone(), emitted.text.len());
+    Ok(compiled)
 }
 
 /// Whether a script would compile, and what is odd about it.

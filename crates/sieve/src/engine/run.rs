@@ -44,9 +44,9 @@ pub(super) fn run(
     let (included, per_byte, body) = included(script, host)?;
     let shown = shown(message.bytes, budget(per_byte), body);
     let runtime = runtime(message, limits);
-    let mut context = runtime.filter_parsed(parse(&shown.bytes));
-    context.set_envelope(Envelope::From, message.sender.to_owned());
-    context.set_envelope(Envelope::To, message.recipient.to_owned());
+    // As a list: one by one the evaluator takes ASCII addresses only (RFC 6531).
+    let envelope = vec![(Envelope::From, message.sender.into()), (Envelope::To, message.recipient.into())];
+    let mut context = runtime.filter_parsed(parse(&shown.bytes)).with_envelope_list(envelope);
     let mut run = Run {
         message,
         host,

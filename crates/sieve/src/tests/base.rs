@@ -75,6 +75,8 @@ fn rfc5228_5_4_the_envelope_is_not_the_header() {
     }
     let script = "require \"envelope\"; if envelope \"from\" \"\" { discard; }";
     assert!(super::run_from(script, MAIL, "", &Account::default()).unwrap().is_empty());
+    let script = "require \"envelope\"; if envelope \"from\" \"été@exemple.fr\" { discard; }";
+    assert!(super::run_from(script, MAIL, "été@exemple.fr", &Account::default()).unwrap().is_empty());
 }
 
 #[test]

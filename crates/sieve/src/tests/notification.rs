@@ -41,4 +41,5 @@ fn rfc5435_4_methods_are_known_or_not() {
     assert!(holds("\"enotify\"", "valid_notify_method \"mailto:a@example.org\""));
     assert!(!holds("\"enotify\"", "valid_notify_method [\"mailto:a@example.org\", \"xmpp:a@example.org\"]"));
     assert!(!holds("\"enotify\"", "valid_notify_method \"mailto:nonsense\""));
+    assert!(holds("\"enotify\"", "notify_method_capability \"mailto:a@example.org\" \"online\" \"maybe\""));
 }
