@@ -36,6 +36,21 @@ fn rfc5229_3_2_matches_are_variables() {
 }
 
 #[test]
+fn rfc5229_3_2_the_match_that_held_counts() {
+    let script = "if header :matches \"subject\" \"x*\" { fileinto \"a${1}\"; } \
+                  elsif address :matches \"from\" \"*@*\" { fileinto \"${2}/${1}\"; }";
+    assert_eq!(files(script), ["file example.net/bob"]);
+    let script = "if anyof(header :matches \"subject\" \"x*\", header :matches \"to\" \"* <*\") { fileinto \"${1}\"; }";
+    assert_eq!(files(script), ["file Anne"]);
+    let script =
+        "if true { if not header :matches \"subject\" \"*noon\" { stop; } set \"s\" \"${1}\"; } fileinto \"[${s}]\";";
+    assert_eq!(files(script), ["file [Café at ]"]);
+    let script = "if header :matches \"x-spam-score\" \"*\" { set :length \"l\" \"${1}\"; if string :is \"${l}\" \"1\" \
+                  { if true { fileinto \"S${1}\"; } } }";
+    assert_eq!(files(script), ["file S7"]);
+}
+
+#[test]
 fn rfc5229_4_1_modifiers_have_an_order() {
     for (modifiers, expected) in [
         (":lower", "juMBLED lETTERS"),
