@@ -1,7 +1,7 @@
 //! The ManageSieve server: a client looks after its account's scripts (RFC 5804).
 //!
-//! The binary makes one [`Service`] and calls [`serve_connection`] for each connection it accepts. A [`session`] reads
-//! commands ([`framing`], [`command`]) and answers each; [`scripts`] does what they ask for in the store.
+//! The binary makes one [`Service`] and calls [`serve_connection`] for each connection it accepts. A `session` reads
+//! commands (`framing`, `command`) and answers each; `scripts` does what they ask for in the store.
 
 mod auth;
 mod capability;
