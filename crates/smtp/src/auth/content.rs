@@ -6,6 +6,7 @@ use mail_auth::{AuthenticatedMessage, DkimOutput, DkimResult, DnsError, Error, M
 
 use super::AuthConfig;
 use super::arrival::Arrival;
+use super::chain::Chain;
 use super::dmarc::{self, Authors, Judgement};
 use super::header::Field;
 use super::verdict::{Signature, Verdict};
@@ -14,7 +15,7 @@ use crate::dns;
 /// Signatures that are verified; each costs a question and a public-key operation (RFC 6376 §8.4).
 pub(super) const MAX_SIGNATURES: usize = 10;
 /// Field names of one signature's `h=`: each is searched in the header.
-const MAX_SIGNED: usize = 256;
+pub(super) const MAX_SIGNED: usize = 256;
 
 /// What was found in a message.
 #[derive(Debug)]
@@ -34,15 +35,6 @@ pub(super) struct Checked {
     /// Tells signatures apart (RFC 6008): the first characters of `b=`.
     start: String,
     reason: Option<&'static str>,
-}
-
-/// The ARC chain.
-#[derive(Debug)]
-#[allow(dead_code, reason = "made only with the feature `arc`")]
-pub(super) struct Chain {
-    pub(super) verdict: Verdict,
-    /// The domain of the newest seal.
-    pub(super) sealer: String,
 }
 
 impl Content {
@@ -70,7 +62,7 @@ impl Content {
             in_time.unwrap_or_else(|_| unverified(&message, "no answer in time"))
         };
         #[cfg(feature = "arc")]
-        let (outputs, chain) = tokio::join!(verified, chain(asker, &message, whole, config.patience));
+        let (outputs, chain) = tokio::join!(verified, Chain::check(asker, config, &message, whole));
         #[cfg(not(feature = "arc"))]
         let (outputs, chain) = (verified.await, None);
         let judged = dmarc::judge(asker, &authors, &outputs, arrival);
@@ -156,29 +148,6 @@ fn unverified<'m>(message: &'m AuthenticatedMessage<'m>, why: &str) -> Vec<DkimO
     let result = || DkimResult::TempError(Error::Dns(DnsError::Resolver(why.to_owned())));
     let signatures = message.dkim_signatures().iter();
     signatures.map(|signature| DkimOutput::from(result()).with_signature(&signature.header)).collect()
-}
-
-#[cfg(feature = "arc")]
-async fn chain(
-    asker: &MessageAuthenticator,
-    message: &AuthenticatedMessage<'_>,
-    whole: bool,
-    patience: std::time::Duration,
-) -> Option<Chain> {
-    let sealer = message.arc_seals().last().map(|seal| seal.header.d.clone()).unwrap_or_default();
-    let sealer = dns::ascii(&sealer).unwrap_or_default();
-    if sealer.is_empty() {
-        return Some(Chain { verdict: Verdict::None, sealer });
-    }
-    let signed = message.arc_message_signatures().iter().map(|signature| signature.header.h.len()).max();
-    if signed.is_some_and(|signed| signed > MAX_SIGNED) {
-        return Some(Chain { verdict: Verdict::PermError, sealer });
-    }
-    let verdict = match tokio::time::timeout(patience, asker.verify_arc(message)).await {
-        Ok(output) if whole => output.result().into(),
-        _ => Verdict::TempError,
-    };
-    Some(Chain { verdict, sealer })
 }
 
 /// In words of ours: the text of an error may be the sender's.

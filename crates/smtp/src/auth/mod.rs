@@ -8,6 +8,7 @@
 #![allow(unexpected_cfgs)]
 
 mod arrival;
+mod chain;
 mod content;
 pub mod dkim;
 mod dmarc;
@@ -38,8 +39,8 @@ pub struct AuthConfig {
     /// Whether DMARC policies lead to [`Disposition::Quarantine`] and [`Disposition::Reject`]; otherwise they are only
     /// noted in the header.
     pub enforce: bool,
-    /// Domains whose ARC seal is believed: a message that fails DMARC and arrives with an intact chain, sealed last by
-    /// one of these, is accepted (RFC 8617 §7.2.1).
+    /// Domains whose ARC seal is believed: a message that fails DMARC is accepted if it arrives with a whole chain,
+    /// sealed last by one of these, in which one of them found that DMARC passed (RFC 8617 §7.2.1).
     pub trusted_sealers: Vec<String>,
     /// Bytes of message bodies in memory for verification, over all messages at a time. A message above it, or that
     /// finds no room for [`AuthConfig::patience`], is not checked for DKIM and ARC: `temperror`.
@@ -61,12 +62,16 @@ impl AuthConfig {
     }
 }
 
+/// Large messages that are verified at a time.
+const THREADS: usize = 64;
+
 /// Verifies and signs mail. Clones share the budget of memory and the cache of keys.
 #[derive(Clone, Debug)]
 pub struct Authenticator {
     resolver: Resolver,
     config: Arc<AuthConfig>,
     memory: Arc<Semaphore>,
+    threads: Arc<Semaphore>,
     keys: Arc<keys::Keyring>,
 }
 
@@ -74,7 +79,8 @@ impl Authenticator {
     /// Asks `resolver`.
     pub fn new(resolver: Resolver, config: AuthConfig) -> Authenticator {
         let memory = Arc::new(Semaphore::new(config.memory.div_ceil(message::UNIT)));
-        Authenticator { resolver, config: Arc::new(config), memory, keys: Arc::default() }
+        let threads = Arc::new(Semaphore::new(THREADS));
+        Authenticator { resolver, config: Arc::new(config), memory, threads, keys: Arc::default() }
     }
 
     /// What it asks.

@@ -14,8 +14,9 @@ use super::message::{self, Loaded};
 use super::verdict::{Authentication, Disposition, Verdict};
 use super::{AuthConfig, Authenticator};
 
-/// Bytes that are hashed where the connection is served; more goes to a thread that may block.
-const INLINE: usize = 128 << 10;
+/// Bytes that are hashed where the connection is served, in a fraction of a millisecond; more goes to a thread that may
+/// block.
+const INLINE: usize = 256 << 10;
 
 impl Authenticator {
     /// Verifies what `peer` sent after `HELO helo` and `MAIL FROM:<sender>` (empty: the null sender). Never fails: what
@@ -41,10 +42,16 @@ impl Authenticator {
         if bytes.len() <= INLINE {
             return Content::check(asker, &self.config, arrival, &bytes, whole).await;
         }
-        // The parsed message borrows its bytes, so it stays on the thread; the budget of memory bounds how many wait.
+        // The parsed message borrows its bytes, so it stays on its thread while the DNS is asked. Senders with slow name
+        // servers must not take all the threads, on which the store depends too.
+        let turn = tokio::time::timeout(self.config.patience, self.threads.clone().acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else {
+            let header = bytes.get(..message::header_len(&bytes)).unwrap_or_default();
+            return Content::check(asker, &self.config, arrival, header, false).await;
+        };
         let (auth, arrival2, runtime) = (self.clone(), arrival.clone(), tokio::runtime::Handle::current());
         let apart = tokio::task::spawn_blocking(move || {
-            let asker = auth.resolver.asker();
+            let (_turn, asker) = (turn, auth.resolver.asker());
             runtime.block_on(Content::check(asker, &auth.config, &arrival2, &bytes, whole))
         });
         match apart.await {
@@ -98,10 +105,7 @@ fn disposition(config: &AuthConfig, content: &Content) -> Disposition {
     if !config.enforce {
         return Disposition::Accept;
     }
-    let vouched = content.chain.as_ref().is_some_and(|chain| {
-        let trusted = |sealer: &String| sealer.eq_ignore_ascii_case(&chain.sealer);
-        chain.verdict == Verdict::Pass && config.trusted_sealers.iter().any(trusted)
-    });
+    let vouched = content.chain.as_ref().is_some_and(|chain| chain.vouched);
     match (content.dmarc.verdict, content.dmarc.policy) {
         (Verdict::Fail, Policy::Reject | Policy::Quarantine) if vouched => Disposition::Accept,
         (Verdict::Fail, Policy::Reject) => Disposition::Reject {

@@ -26,6 +26,17 @@ async fn a_trusted_sealer_overrides_a_failure() {
 }
 
 #[tokio::test]
+async fn a_trusted_sealer_that_found_a_failure_vouches_for_nothing() {
+    let setup = Setup::with(|config| config.trusted_sealers = vec!["list.test".to_owned()]);
+    setup.dns.set("_dmarc.author.test", "TXT", 60, "v=DMARC1; p=reject");
+    let key = setup.key("list.test", "arc", DkimAlgorithm::Rsa2048);
+    let mail = [RESULTS.replace("dmarc=pass", "dmarc=fail").as_bytes(), &message("a@author.test")].concat();
+    let found = setup.verify("b@list.test", &[python::seal(&mail, &key, "list.test"), mail].concat()).await;
+    assert_eq!(found.arc, Verdict::Pass);
+    assert!(matches!(found.disposition, Disposition::Reject { .. }));
+}
+
+#[tokio::test]
 async fn a_broken_chain_vouches_for_nothing() {
     let setup = Setup::with(|config| config.trusted_sealers = vec!["list.test".to_owned()]);
     setup.dns.set("_dmarc.author.test", "TXT", 60, "v=DMARC1; p=reject");

@@ -159,3 +159,20 @@ async fn a_big_message_is_verified_within_the_budget_and_not_beyond() {
         assert_eq!(setup.auth.memory.available_permits(), 3 << 10, "the room is given back");
     }
 }
+
+#[tokio::test]
+async fn a_message_in_memory_may_be_verified_on_a_thread() {
+    let setup = Setup::with(|config| config.patience = Duration::from_millis(500));
+    let key = setup.key("author.test", "s", DkimAlgorithm::Ed25519);
+    let mut mail = message("a@author.test");
+    mail.extend(b"0123456789 abcdefghij\r\n".repeat(30_000));
+    let signed = Sign::new(&key).sign(&mail);
+    let found = setup.verify("", &signed).await;
+    assert_eq!(verdicts(&found), [Verdict::Pass], "{}", found.header);
+    // All threads are taken.
+    let threads = setup.auth.threads.clone();
+    let taken = threads.acquire_many(super::super::THREADS as u32).await.unwrap();
+    assert_eq!(verdicts(&setup.verify("", &signed).await), [Verdict::TempError]);
+    drop(taken);
+    assert_eq!(verdicts(&setup.verify("", &signed).await), [Verdict::Pass]);
+}
