@@ -1,9 +1,9 @@
 //! Requests about accounts.
 
-use sterna_core::Address;
-use sterna_store::{AccountRecord, AccountStatus};
+use sterna_core::{Address, Clock as _, SystemClock};
+use sterna_store::{AccountRecord, AccountStatus, SendingLock};
 
-use super::answer::{AccountInfo, Answer};
+use super::answer::{AccountInfo, Answer, LockInfo};
 use super::platform::Platform;
 use super::request::{AccountChange, Hidden};
 use crate::error::{Error, Result};
@@ -36,15 +36,56 @@ pub(super) async fn show(platform: &Platform, address: &str) -> Result<Answer> {
     Ok(Answer::Account(info(platform, &record).await?))
 }
 
-pub(super) async fn change(platform: &Platform, address: &str, change: AccountChange) -> Result<Answer> {
-    let id = platform.record(address).await?.id;
-    match change {
-        AccountChange::Quota(quota) => platform.store.set_quota(id, quota).await?,
-        AccountChange::Password(password) => platform.store.set_password(id, &password.0).await?,
-        AccountChange::Suspend => platform.store.set_status(id, AccountStatus::Suspended).await?,
-        AccountChange::Resume => platform.store.set_status(id, AccountStatus::Active).await?,
+pub(super) async fn change(platform: &Platform, address: &str, changes: Vec<AccountChange>) -> Result<Answer> {
+    let record = platform.record(address).await?;
+    let mut forwards = Vec::new();
+    for change in &changes {
+        if let AccountChange::Forward { to, keep_copy } = change {
+            forwards = forwarding(&record, to.as_deref(), *keep_copy)?;
+        }
+    }
+    for change in changes {
+        make(platform, &record, change, &forwards).await?;
     }
     show(platform, address).await
+}
+
+/// Where mail goes on to after a change.
+fn forwarding(record: &AccountRecord, to: Option<&[String]>, keep_copy: Option<bool>) -> Result<Vec<Address>> {
+    let forwards = match to {
+        Some(to) => to.iter().map(|address| Address::parse(address)).collect::<Result<Vec<_>, _>>()?,
+        None => record.forwards.clone(),
+    };
+    if forwards.contains(&record.address) {
+        return Err(Error::new("an account cannot forward to itself; --keep-copy keeps a copy here"));
+    }
+    if forwards.is_empty() && keep_copy == Some(false) {
+        return Err(Error::new("without a copy and without --forward, mail would go nowhere"));
+    }
+    Ok(forwards)
+}
+
+async fn make(platform: &Platform, record: &AccountRecord, change: AccountChange, forwards: &[Address]) -> Result<()> {
+    let (store, id) = (&platform.store, record.id);
+    match change {
+        AccountChange::Quota(quota) => store.set_quota(id, quota).await?,
+        AccountChange::Password(password) => store.set_password(id, &password.0).await?,
+        AccountChange::Suspend => store.set_status(id, AccountStatus::Suspended).await?,
+        AccountChange::Resume => store.set_status(id, AccountStatus::Active).await?,
+        AccountChange::Forward { keep_copy, .. } => {
+            // Without a forward everything is kept, whatever was said before.
+            let keep_copy = forwards.is_empty() || keep_copy.unwrap_or(record.keep_copy);
+            store.set_forwards(id, forwards.to_vec(), keep_copy).await?;
+        }
+        AccountChange::DeliverTo(route) => store.set_route(id, route).await?,
+        AccountChange::Language(language) => store.set_language(id, language).await?,
+        AccountChange::HourlyLimit(limit) => store.set_hourly_limit(id, limit).await?,
+        AccountChange::Lock(reason) => {
+            let lock = reason.map(|reason| SendingLock { reason, since: SystemClock.unix() });
+            store.set_sending_lock(id, lock).await?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) async fn remove(platform: &Platform, address: &str) -> Result<Answer> {
@@ -56,7 +97,10 @@ pub(super) async fn remove(platform: &Platform, address: &str) -> Result<Answer>
 
 async fn info(platform: &Platform, record: &AccountRecord) -> Result<AccountInfo> {
     let account = platform.account(record).await?;
-    let (state, mailboxes) = account.read(|tx| Ok((tx.account_state()?, tx.mailboxes()?))).await?;
+    let read = account.read(|tx| Ok((tx.account_state()?, tx.mailboxes()?, tx.sieve_scripts()?)));
+    let (state, mailboxes, scripts) = read.await?;
+    let identities = platform.store.identities(record.id).await?;
+    let others = identities.iter().filter(|address| **address != record.address);
     Ok(AccountInfo {
         address: record.address.to_string(),
         status: record.status.as_str().to_owned(),
@@ -67,5 +111,13 @@ async fn info(platform: &Platform, record: &AccountRecord) -> Result<AccountInfo
         has_password: record.has_password,
         created: record.created,
         home: platform.is_embedded().then(|| account.home().display().to_string()),
+        aliases: others.map(Address::to_string).collect(),
+        forwards: record.forwards.iter().map(Address::to_string).collect(),
+        keep_copy: record.keep_copy,
+        deliver_to: record.route.clone(),
+        language: record.language.clone(),
+        hourly_limit: record.hourly_limit,
+        lock: record.lock.as_ref().map(|lock| LockInfo { reason: lock.reason.clone(), since: lock.since }),
+        sieve: scripts.into_iter().find(|script| script.active).map(|script| script.name),
     })
 }

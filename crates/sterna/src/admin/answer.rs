@@ -5,6 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sterna_migrate::{Failure, Progress, Totals};
 
+use super::aliases::AliasInfo;
+use super::dkim::DkimInfo;
+use super::queue::{QueueChanged, QueueStatsInfo, QueuedInfo};
+use super::sieve::{SievePut, SieveScriptInfo, SieveText};
+
 /// Something that happens before the answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
@@ -65,6 +70,26 @@ pub enum Answer {
     Account(AccountInfo),
     /// Several.
     Accounts(Vec<AccountInfo>),
+    /// DKIM keys of a domain.
+    Dkim(Vec<DkimInfo>),
+    /// One alias.
+    Alias(AliasInfo),
+    /// Several.
+    Aliases(Vec<AliasInfo>),
+    /// One queued message.
+    Queued(QueuedInfo),
+    /// A page of the queue.
+    Queue(Vec<QueuedInfo>),
+    /// What was done to queued messages.
+    QueueChanged(QueueChanged),
+    /// How much waits.
+    QueueStats(QueueStatsInfo),
+    /// Sieve scripts of an account.
+    Scripts(Vec<SieveScriptInfo>),
+    /// One script.
+    Script(SieveText),
+    /// A script was stored.
+    ScriptPut(SievePut),
     /// Something is gone.
     Removed(BTreeMap<String, String>),
     /// Checks of accounts.
@@ -84,6 +109,18 @@ pub struct DomainInfo {
     pub name: String,
     /// How many accounts it has.
     pub accounts: usize,
+    /// How many aliases it has.
+    pub aliases: usize,
+    /// Who gets mail for addresses that nobody has; `None`: it is refused.
+    pub catch_all: Option<String>,
+    /// URL of the platform that has its mailboxes; `None`: here.
+    pub deliver_to: Option<String>,
+    /// Messages of all its accounts in an hour; `None`: no limit.
+    pub hourly_limit: Option<u32>,
+    /// Seconds since 1970.
+    pub created: i64,
+    /// Its DKIM keys; `None`: not told in lists.
+    pub dkim: Option<Vec<DkimInfo>>,
 }
 
 /// An account.
@@ -107,6 +144,31 @@ pub struct AccountInfo {
     pub created: i64,
     /// The directory with its data; `None`: its rows are in a database that all accounts share.
     pub home: Option<String>,
+    /// Further addresses whose mail it gets, and that it may send as.
+    pub aliases: Vec<String>,
+    /// Where its mail goes on to.
+    pub forwards: Vec<String>,
+    /// Whether mail that goes on is kept here, too.
+    pub keep_copy: bool,
+    /// URL of the platform that has the mailbox; `None`: here, or where its domain's mailboxes are.
+    pub deliver_to: Option<String>,
+    /// Of notices; `None`: the configuration's.
+    pub language: Option<String>,
+    /// Messages in an hour; `None`: the configuration's.
+    pub hourly_limit: Option<u32>,
+    /// Why it may not send; `None`: it may.
+    pub lock: Option<LockInfo>,
+    /// The Sieve script that is run at delivery.
+    pub sieve: Option<String>,
+}
+
+/// Why an account may not send.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockInfo {
+    /// One sentence.
+    pub reason: String,
+    /// Seconds since 1970.
+    pub since: i64,
 }
 
 /// The check of one account.
@@ -200,6 +262,16 @@ impl Answer {
             Answer::Domains(d) => to_value(d),
             Answer::Account(a) => to_value(a),
             Answer::Accounts(a) => to_value(a),
+            Answer::Dkim(keys) => to_value(keys),
+            Answer::Alias(a) => to_value(a),
+            Answer::Aliases(a) => to_value(a),
+            Answer::Queued(q) => to_value(q),
+            Answer::Queue(q) => to_value(q),
+            Answer::QueueChanged(c) => to_value(c),
+            Answer::QueueStats(s) => to_value(s),
+            Answer::Scripts(s) => to_value(s),
+            Answer::Script(s) => to_value(s),
+            Answer::ScriptPut(s) => to_value(s),
             Answer::Removed(r) => to_value(r),
             Answer::Checks(c) => to_value(c),
             Answer::Files(f) => to_value(f),

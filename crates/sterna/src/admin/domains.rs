@@ -1,36 +1,86 @@
 //! Requests about domains.
 
+use std::collections::HashMap;
+
+use sterna_core::Address;
+use sterna_store::{self as store, DomainRecord};
+
 use super::answer::{Answer, DomainInfo};
 use super::platform::Platform;
+use super::request::DomainChange;
 use crate::error::{Error, Result};
 
 pub(super) async fn add(platform: &Platform, name: &str) -> Result<Answer> {
     platform.store.add_domain(name).await?;
-    Ok(Answer::Domain(DomainInfo { name: fold(name), accounts: 0 }))
+    show(platform, name).await
 }
 
 pub(super) async fn list(platform: &Platform) -> Result<Answer> {
-    let accounts = platform.store.accounts(None).await?;
-    let info = |name: String| {
-        let accounts = accounts.iter().filter(|a| a.address.domain() == name).count();
-        DomainInfo { name, accounts }
+    let count = |counts: &mut HashMap<String, usize>, address: &Address| {
+        *counts.entry(address.domain().to_owned()).or_default() += 1;
     };
-    Ok(Answer::Domains(platform.store.domains().await?.into_iter().map(info).collect()))
+    let (mut accounts, mut aliases) = (HashMap::new(), HashMap::new());
+    platform.store.accounts(None).await?.iter().for_each(|a| count(&mut accounts, &a.address));
+    platform.store.aliases(None).await?.iter().for_each(|a| count(&mut aliases, &a.address));
+    let of = |counts: &HashMap<String, usize>, name: &str| counts.get(name).copied().unwrap_or_default();
+    let records = platform.store.domain_records().await?.into_iter();
+    let infos = records.map(|record| {
+        let (accounts, aliases) = (of(&accounts, &record.name), of(&aliases, &record.name));
+        info(record, accounts, aliases)
+    });
+    Ok(Answer::Domains(infos.collect()))
 }
 
 pub(super) async fn show(platform: &Platform, name: &str) -> Result<Answer> {
-    let name = fold(name);
-    if !platform.store.domains().await?.contains(&name) {
-        return Err(Error::new(format!("domain {name} does not exist; \"sterna domain add {name}\" adds it")));
+    let record = record(platform, name).await?;
+    let accounts = platform.store.accounts(Some(&record.name)).await?.len();
+    let aliases = platform.store.aliases(Some(&record.name)).await?.len();
+    let dkim = Some(super::dkim::keys(platform, &record.name).await?);
+    Ok(Answer::Domain(DomainInfo { dkim, ..info(record, accounts, aliases) }))
+}
+
+pub(super) async fn set(platform: &Platform, name: &str, changes: Vec<DomainChange>) -> Result<Answer> {
+    let name = record(platform, name).await?.name;
+    let mut checked = Vec::new();
+    for change in changes {
+        checked.push(match change {
+            DomainChange::CatchAll(target) => {
+                store::DomainChange::CatchAll(target.map(|target| Address::parse(&target)).transpose()?)
+            }
+            DomainChange::DeliverTo(route) => store::DomainChange::Route(route),
+            DomainChange::HourlyLimit(limit) => store::DomainChange::HourlyLimit(limit),
+        });
     }
-    let accounts = platform.store.accounts(Some(&name)).await?.len();
-    Ok(Answer::Domain(DomainInfo { name, accounts }))
+    for change in checked {
+        platform.store.set_domain(&name, change).await?;
+    }
+    show(platform, &name).await
 }
 
 pub(super) async fn remove(platform: &Platform, name: &str) -> Result<Answer> {
     let name = fold(name);
     platform.store.remove_domain(&name).await?;
     Ok(Answer::Removed([("domain".to_owned(), name)].into()))
+}
+
+/// The directory's entry of a domain.
+pub(super) async fn record(platform: &Platform, name: &str) -> Result<DomainRecord> {
+    let name = fold(name);
+    let missing = || Error::new(format!("domain {name} does not exist; \"sterna domain add {name}\" adds it"));
+    platform.store.domain(&name).await?.ok_or_else(missing)
+}
+
+fn info(record: DomainRecord, accounts: usize, aliases: usize) -> DomainInfo {
+    DomainInfo {
+        name: record.name,
+        accounts,
+        aliases,
+        catch_all: record.catch_all.map(|target| target.to_string()),
+        deliver_to: record.route,
+        hourly_limit: record.hourly_limit,
+        created: record.created,
+        dkim: None,
+    }
 }
 
 fn fold(name: &str) -> String {

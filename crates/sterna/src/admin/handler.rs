@@ -3,7 +3,7 @@
 use super::answer::{Answer, Event};
 use super::platform::Platform;
 use super::request::Request;
-use super::{accounts, checks, domains, files, moves};
+use super::{accounts, aliases, checks, dkim, domains, files, moves, queue, sieve};
 use crate::error::Result;
 
 /// Where events go. It must return at once.
@@ -15,12 +15,20 @@ pub(super) async fn run(platform: &Platform, request: Request, events: Events<'_
         Request::DomainAdd { name } => domains::add(platform, &name).await,
         Request::DomainList => domains::list(platform).await,
         Request::DomainShow { name } => domains::show(platform, &name).await,
+        Request::DomainSet { name, changes } => domains::set(platform, &name, changes).await,
+        Request::Dkim { name, request } => dkim::run(platform, &name, request).await,
         Request::DomainRemove { name } => domains::remove(platform, &name).await,
         Request::AccountAdd { address, password, quota } => accounts::add(platform, &address, password, quota).await,
         Request::AccountList { domain } => accounts::list(platform, domain.as_deref()).await,
         Request::AccountShow { address } => accounts::show(platform, &address).await,
-        Request::AccountChange { address, change } => accounts::change(platform, &address, change).await,
+        Request::AccountChange { address, changes } => accounts::change(platform, &address, changes).await,
         Request::AccountRemove { address } => accounts::remove(platform, &address).await,
+        Request::AliasAdd { address, targets } => aliases::add(platform, &address, &targets).await,
+        Request::AliasList { domain } => aliases::list(platform, domain.as_deref()).await,
+        Request::AliasShow { address } => aliases::show(platform, &address).await,
+        Request::AliasRemove { address, targets } => aliases::remove(platform, &address, &targets).await,
+        Request::Queue(request) => queue::run(platform, request).await,
+        Request::Sieve { address, request } => sieve::run(platform, &address, request).await,
         Request::Check { addresses } => checks::check(platform, &addresses, events).await,
         Request::Import(request) => files::import(platform, request, events).await,
         Request::Export(request) => files::export(platform, request, events).await,

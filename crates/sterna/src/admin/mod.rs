@@ -4,24 +4,32 @@
 //! when none is. So every command does the same in both cases, and only one process ever has the store open.
 
 mod accounts;
+mod aliases;
 mod answer;
 mod checks;
 mod client;
+mod dkim;
 mod domains;
 mod files;
 mod handler;
 mod jobs;
 mod moves;
 mod platform;
+mod queue;
 mod request;
+mod sieve;
 mod socket;
 
 use std::time::Duration;
 
+pub use aliases::AliasInfo;
 pub use answer::{AccountInfo, Answer, CheckInfo, DomainInfo, Event, FilesInfo, MoveInfo, ProgressInfo};
 pub use client::ask;
+pub use dkim::{DkimInfo, DkimRequest};
 pub use platform::Platform;
-pub use request::{AccountChange, FileFormat, FilesRequest, Hidden, MoveStart, Request};
+pub use queue::{QueueAction, QueueChanged, QueueRequest, QueueStatsInfo, QueueWhich, QueuedInfo};
+pub use request::{AccountChange, DomainChange, FileFormat, FilesRequest, Hidden, MoveStart, Request};
+pub use sieve::{SievePut, SieveRequest, SieveScriptInfo};
 pub use socket::AdminSocket;
 
 /// The socket's file name in the data directory.

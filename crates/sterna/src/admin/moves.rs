@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use sterna_core::AccountId;
-use sterna_migrate::{MoveOptions, ReceiptOptions, Secret, SourceSpec};
+use sterna_migrate::{MoveOptions, Pop3Source, ReceiptOptions, Secret, SourceSpec};
 use sterna_store::AccountRecord;
 
 use super::answer::{Answer, Event, MoveInfo, ProgressInfo, ReceiptInfo};
@@ -52,6 +52,7 @@ fn source(start: &MoveStart, address: &str) -> Result<SourceSpec> {
     source.master = start.master.clone();
     source.authzid = start.authzid.as_deref().map(fill);
     source.ca = start.ca.clone();
+    source.pop3 = start.pop3.as_deref().map(Pop3Source::parse).transpose()?;
     Ok(source)
 }
 
@@ -172,11 +173,13 @@ mod tests {
             secret: Hidden(String::new()),
             oauth: false,
             ca: None,
+            pop3: Some("pop3://p:1110?tls=none".into()),
             connections: None,
             follow: false,
             wait: true,
         };
         let source = source(&start, "anne@example.org").unwrap();
         assert_eq!((source.user.as_str(), source.authzid.as_deref()), ("anne-old", Some("anne@example.org")));
+        assert_eq!(source.pop3.map(|pop3| (pop3.host, pop3.port)), Some(("p".to_owned(), 1110)));
     }
 }

@@ -5,6 +5,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::dkim::DkimRequest;
+use super::queue::QueueRequest;
+use super::sieve::SieveRequest;
+
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -20,6 +24,20 @@ pub enum Request {
     DomainShow {
         /// The domain.
         name: String,
+    },
+    /// `domain set`
+    DomainSet {
+        /// The domain.
+        name: String,
+        /// What; all are looked at before the first is made.
+        changes: Vec<DomainChange>,
+    },
+    /// `domain dkim`
+    Dkim {
+        /// The domain.
+        name: String,
+        /// What.
+        request: DkimRequest,
     },
     /// `domain remove`
     DomainRemove {
@@ -49,13 +67,46 @@ pub enum Request {
     AccountChange {
         /// Which.
         address: String,
-        /// What.
-        change: AccountChange,
+        /// What; all are looked at before the first is made.
+        changes: Vec<AccountChange>,
     },
     /// `account remove`
     AccountRemove {
         /// Which.
         address: String,
+    },
+    /// `alias add`
+    AliasAdd {
+        /// The alias.
+        address: String,
+        /// Where its mail goes, beside where it goes already.
+        targets: Vec<String>,
+    },
+    /// `alias list`
+    AliasList {
+        /// Of this domain only.
+        domain: Option<String>,
+    },
+    /// `alias show`
+    AliasShow {
+        /// Which.
+        address: String,
+    },
+    /// `alias remove`
+    AliasRemove {
+        /// The alias.
+        address: String,
+        /// Where its mail does not go any more; none: the alias goes.
+        targets: Vec<String>,
+    },
+    /// `queue …`
+    Queue(QueueRequest),
+    /// `sieve …`
+    Sieve {
+        /// Whose scripts.
+        address: String,
+        /// What.
+        request: SieveRequest,
     },
     /// `check`
     Check {
@@ -102,6 +153,33 @@ pub enum AccountChange {
     Suspend,
     /// Logins are accepted again.
     Resume,
+    /// Where its mail goes on to.
+    Forward {
+        /// Addresses; `None`: as they are.
+        to: Option<Vec<String>>,
+        /// Mail that goes on is kept here, too; `None`: as it is.
+        keep_copy: Option<bool>,
+    },
+    /// URL of the platform that has the mailbox; `None`: here.
+    DeliverTo(Option<String>),
+    /// Of notices; `None`: the configuration's.
+    Language(Option<String>),
+    /// Messages in an hour; `None`: the configuration's.
+    HourlyLimit(Option<u32>),
+    /// It may not send, for this reason; `None`: it may.
+    Lock(Option<String>),
+}
+
+/// One change of a domain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DomainChange {
+    /// Who gets mail for addresses that nobody has; `None`: it is refused.
+    CatchAll(Option<String>),
+    /// URL of the platform that has the domain's mailboxes; `None`: here.
+    DeliverTo(Option<String>),
+    /// Messages of all its accounts in an hour; `None`: no limit.
+    HourlyLimit(Option<u32>),
 }
 
 /// A form of mail in files.
@@ -146,6 +224,8 @@ pub struct MoveStart {
     pub oauth: bool,
     /// A PEM file of authorities to trust, absolute.
     pub ca: Option<PathBuf>,
+    /// `pop3://HOST:PORT?tls=…`: where the same mailboxes are read over POP3, whose unique ids are to be kept.
+    pub pop3: Option<String>,
     /// Connections while seeding; `None`: the mover's default.
     pub connections: Option<usize>,
     /// Go on carrying changes over.
@@ -172,7 +252,7 @@ mod tests {
     #[test]
     fn a_secret_goes_over_the_socket_and_not_into_a_log() {
         let change = AccountChange::Password(Hidden("geheim".into()));
-        let request = Request::AccountChange { address: "a@b.c".into(), change };
+        let request = Request::AccountChange { address: "a@b.c".into(), changes: vec![change] };
         assert!(!format!("{request:?}").contains("geheim"));
         let line = serde_json::to_string(&request).unwrap();
         assert_eq!(serde_json::from_str::<Request>(&line).unwrap(), request);

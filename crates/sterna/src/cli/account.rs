@@ -2,9 +2,10 @@
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
-use clap::Subcommand;
+use clap::{ArgGroup, Args, Subcommand};
 use sterna_core::parse_bytes;
 
+use super::given::{Given, address, language, limit, route, size};
 use super::password::{OptionalPassword, Password};
 use crate::admin::{AccountChange, Hidden, Request};
 use crate::error::{Error, Result};
@@ -33,13 +34,7 @@ pub(super) enum Account {
         address: String,
     },
     /// Change an account
-    Set {
-        /// Which
-        address: String,
-        /// Limit of its size, such as 5G, or "none"
-        #[arg(long, value_name = "SIZE", value_parser = quota)]
-        quota: Quota,
-    },
+    Set(Box<Set>),
     /// Set an account's password
     Passwd {
         /// Which
@@ -67,20 +62,80 @@ pub(super) enum Account {
     },
 }
 
-/// A quota as it is given: a size, or none.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Quota(Option<u64>);
+/// What `set` takes.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("changes").required(true).multiple(true).args([
+    "quota", "forward", "no_forward", "keep_copy", "no_copy", "deliver_to", "language", "hourly_limit", "lock", "unlock",
+]))]
+pub(super) struct Set {
+    /// Which
+    address: String,
+    /// Limit of its size, such as 5G; none: no limit
+    #[arg(long, value_name = "SIZE|none", value_parser = size)]
+    quota: Option<Given<u64>>,
+    /// Where its mail goes on to, in place of where it went; can be given several times
+    #[arg(long, value_name = "ADDRESS", num_args = 1.., value_parser = address)]
+    forward: Option<Vec<String>>,
+    /// Its mail goes nowhere else any more
+    #[arg(long, conflicts_with_all = ["forward", "no_copy"])]
+    no_forward: bool,
+    /// Keep mail that goes on here, too
+    #[arg(long, conflicts_with = "no_copy")]
+    keep_copy: bool,
+    /// Keep nothing of what goes on
+    #[arg(long)]
+    no_copy: bool,
+    /// The platform that has the mailbox, lmtp://HOST:PORT?tls=none|starttls|implicit or smtp://…; none: its domain's
+    #[arg(long, value_name = "URL|none", value_parser = route)]
+    deliver_to: Option<Given<String>>,
+    /// Of notices to its user: fr or en; none: the configuration's
+    #[arg(long, value_name = "fr|en|none", value_parser = language)]
+    language: Option<Given<String>>,
+    /// Messages that it may send in an hour; none: the configuration's
+    #[arg(long, value_name = "N|none", value_parser = limit)]
+    hourly_limit: Option<Given<u32>>,
+    /// Let it send no more, for this reason
+    #[arg(long, value_name = "REASON", conflicts_with = "unlock", value_parser = reason)]
+    lock: Option<String>,
+    /// Let it send again
+    #[arg(long)]
+    unlock: bool,
+}
 
-fn quota(text: &str) -> std::result::Result<Quota, String> {
-    if text.eq_ignore_ascii_case("none") {
-        return Ok(Quota(None));
+/// A sentence that is shown to operator and user.
+fn reason(text: &str) -> std::result::Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() || text.len() > 500 || text.contains(char::is_control) {
+        return Err("say why in one line of at most 500 bytes".to_owned());
     }
-    parse_bytes(text).map(|bytes| Quota(Some(bytes))).map_err(|e| e.to_string())
+    Ok(text.to_owned())
+}
+
+impl Set {
+    fn request(self) -> Request {
+        let keep_copy = match (self.keep_copy, self.no_copy) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            _ => None,
+        };
+        let to = if self.no_forward { Some(Vec::new()) } else { self.forward };
+        let forward = (to.is_some() || keep_copy.is_some()).then_some(AccountChange::Forward { to, keep_copy });
+        let lock = self.lock.map(|reason| AccountChange::Lock(Some(reason)));
+        let changes = [
+            self.quota.map(|given| AccountChange::Quota(given.0)),
+            forward,
+            self.deliver_to.map(|given| AccountChange::DeliverTo(given.0)),
+            self.language.map(|given| AccountChange::Language(given.0)),
+            self.hourly_limit.map(|given| AccountChange::HourlyLimit(given.0)),
+            lock.or(self.unlock.then_some(AccountChange::Lock(None))),
+        ];
+        Request::AccountChange { address: self.address, changes: changes.into_iter().flatten().collect() }
+    }
 }
 
 impl Account {
     pub fn request(self) -> Result<Request> {
-        let change = |address, change| Request::AccountChange { address, change };
+        let change = |address, change| Request::AccountChange { address, changes: vec![change] };
         Ok(match self {
             Account::Add { address, password, quota } => {
                 let password = password.read(&format!("Password for {address}"))?.map(Hidden);
@@ -88,7 +143,7 @@ impl Account {
             }
             Account::List { domain } => Request::AccountList { domain },
             Account::Show { address } => Request::AccountShow { address },
-            Account::Set { address, quota } => change(address, AccountChange::Quota(quota.0)),
+            Account::Set(set) => set.request(),
             Account::Passwd { address, password } => {
                 let new = password.read(&format!("New password for {address}"))?;
                 change(address, AccountChange::Password(Hidden(new)))

@@ -1,8 +1,11 @@
 //! `sterna domain …`
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
-use crate::admin::Request;
+use super::dkim::Dkim;
+use super::dns::Dns;
+use super::given::{Given, address_or_none, limit, route};
+use crate::admin::{DomainChange, Request};
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
@@ -14,25 +17,69 @@ pub(super) enum Domain {
     },
     /// List all domains
     List,
-    /// Show a domain
+    /// Show a domain with its DKIM keys
     Show {
         /// Which
         name: String,
     },
-    /// Remove a domain that has no accounts
+    /// Change a domain
+    Set(Set),
+    /// The keys that its mail is signed with
+    Dkim(Dkim),
+    /// Print the DNS records that it needs, or check those it has
+    Dns(Dns),
+    /// Remove a domain that has neither accounts nor aliases
     Remove {
         /// Which
         name: String,
     },
 }
 
+/// What `set` takes.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("changes").required(true).multiple(true).args(["catch_all", "deliver_to", "hourly_limit"]))]
+pub(super) struct Set {
+    /// Which
+    name: String,
+    /// Who gets mail for addresses that nobody has; none: it is refused
+    #[arg(long, value_name = "ADDRESS|none", value_parser = address_or_none)]
+    catch_all: Option<Given<String>>,
+    /// The platform that has its mailboxes, lmtp://HOST:PORT?tls=none|starttls|implicit or smtp://…; none: this one
+    #[arg(long, value_name = "URL|none", value_parser = route)]
+    deliver_to: Option<Given<String>>,
+    /// Messages that all its accounts together may send in an hour; none: no limit
+    #[arg(long, value_name = "N|none", value_parser = limit)]
+    hourly_limit: Option<Given<u32>>,
+}
+
+/// What becomes of a command: most are a request; two ask the DNS as well, which is the command's own business.
+pub(super) enum Plan {
+    Request(Request),
+    Dkim(Dkim),
+    Dns(Dns),
+}
+
 impl Domain {
-    pub fn request(self) -> Request {
-        match self {
+    pub fn plan(self) -> Plan {
+        Plan::Request(match self {
             Domain::Add { name } => Request::DomainAdd { name },
             Domain::List => Request::DomainList,
             Domain::Show { name } => Request::DomainShow { name },
+            Domain::Set(set) => set.request(),
+            Domain::Dkim(dkim) => return Plan::Dkim(dkim),
+            Domain::Dns(dns) => return Plan::Dns(dns),
             Domain::Remove { name } => Request::DomainRemove { name },
-        }
+        })
+    }
+}
+
+impl Set {
+    fn request(self) -> Request {
+        let changes = [
+            self.catch_all.map(|given| DomainChange::CatchAll(given.0)),
+            self.deliver_to.map(|given| DomainChange::DeliverTo(given.0)),
+            self.hourly_limit.map(|given| DomainChange::HourlyLimit(given.0)),
+        ];
+        Request::DomainSet { name: self.name, changes: changes.into_iter().flatten().collect() }
     }
 }

@@ -1,21 +1,27 @@
 //! The command line (design §7): one file for each command. Each makes a request and shows the answer.
 
 mod account;
+mod alias;
 mod check;
 mod copy;
+mod dkim;
+mod dns;
 mod domain;
 mod files;
+mod given;
 mod init;
 mod moves;
 mod password;
 mod progress;
+mod queue;
 mod show;
+mod sieve;
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::admin::{self, Request};
+use crate::admin::{self, Answer, Request};
 use crate::config::Config;
 use crate::error::{Error, Result};
 
@@ -49,6 +55,15 @@ enum Command {
     /// Accounts: mailboxes that people log in to
     #[command(subcommand)]
     Account(account::Account),
+    /// Addresses whose mail goes to others
+    #[command(subcommand)]
+    Alias(alias::Alias),
+    /// Mail that waits to go out
+    #[command(subcommand)]
+    Queue(queue::Queue),
+    /// Users' filters
+    #[command(subcommand)]
+    Sieve(sieve::Sieve),
     /// Verify every invariant of accounts
     Check(check::Check),
     /// The store as a whole
@@ -97,8 +112,15 @@ impl Cli {
                 crate::demo::run(&demo).map_err(|e| Error::new(format!("the tour ended early: {e}")))
             }
             Command::Serve => crate::server::serve(&context()?.config).await,
-            Command::Domain(domain) => context()?.request(domain.request()).await,
+            Command::Domain(domain) => match domain.plan() {
+                domain::Plan::Request(request) => context()?.request(request).await,
+                domain::Plan::Dkim(dkim) => dkim.run(&context()?).await,
+                domain::Plan::Dns(dns) => dns.run(&context()?).await,
+            },
             Command::Account(account) => context()?.request(account.request()?).await,
+            Command::Alias(alias) => context()?.request(alias.request()).await,
+            Command::Queue(queue) => context()?.request(queue.request()?).await,
+            Command::Sieve(sieve) => context()?.request(sieve.request()?).await,
             Command::Check(check) => context()?.request(check.request()).await,
             Command::Store(Store::Copy(copy)) => copy.run(&context()?.config, json).await,
             Command::Import(import) => context()?.request(import.request()?).await,
@@ -111,10 +133,15 @@ impl Cli {
 impl Context {
     /// Asks, shows how far it is, and prints the answer.
     async fn request(&self, request: Request) -> Result<()> {
+        show::show(&self.ask(request).await?, self.json)
+    }
+
+    /// Asks, and shows how far it is.
+    async fn ask(&self, request: Request) -> Result<Answer> {
         let mut progress = progress::Bars::new();
         let answer = admin::ask(&self.config.store, request, |event| progress.show(&event)).await;
         drop(progress);
-        show::show(&answer?, self.json)
+        answer
     }
 }
 
@@ -145,6 +172,25 @@ mod tests {
             "sterna account set a@b.c --quota none",
             "sterna account passwd a@b.c --password-stdin",
             "sterna account remove a@b.c --yes",
+            "sterna account set a@b.c --quota none --forward d@e.f --forward g@h.i --keep-copy --language fr",
+            "sterna account set a@b.c --no-forward --hourly-limit none --unlock --deliver-to none",
+            "sterna account set a@b.c --lock spam --deliver-to lmtp://h:24?tls=none",
+            "sterna domain set b.c --catch-all a@b.c --deliver-to smtp://h:25 --hourly-limit 500",
+            "sterna domain dkim b.c add --selector s1 --algorithm rsa",
+            "sterna domain dkim b.c list --json",
+            "sterna domain dkim b.c activate --selector s1 --unchecked",
+            "sterna domain dns b.c --check",
+            "sterna alias add x@b.c a@b.c d@e.f",
+            "sterna alias list b.c",
+            "sterna alias remove x@b.c",
+            "sterna queue list --sender a@b.c --held --after 7 --limit 5",
+            "sterna queue show 7",
+            "sterna queue hold --destination e.f",
+            "sterna queue retry 7 8",
+            "sterna queue remove --all",
+            "sterna queue stats --json",
+            "sterna sieve put a@b.c main f --activate",
+            "sterna sieve deactivate a@b.c",
             "sterna check",
             "sterna check a@b.c d@b.c",
             "sterna store copy --to other.toml",
@@ -155,6 +201,7 @@ mod tests {
             "sterna move start a@b.c --from imap://h:1?tls=none --user u --password-stdin --wait",
             "sterna move start a@b.c --from imap://h --master m --password-file f --ca c --follow",
             "sterna move start a@b.c --from imap://h --user u --authzid z --oauth-token-stdin",
+            "sterna move start a@b.c --from imap://h --pop3 pop3://h:110?tls=starttls --password-stdin",
             "sterna move status",
             "sterna move receipt a@b.c --json",
         ] {
@@ -172,6 +219,19 @@ mod tests {
             "sterna account add a@b.c --password-stdin --password-file f",
             "sterna account passwd a@b.c",
             "sterna account set a@b.c",
+            "sterna account set a@b.c --keep-copy --no-copy",
+            "sterna account set a@b.c --no-forward --forward d@e.f",
+            "sterna account set a@b.c --language de",
+            "sterna account set a@b.c --lock x --unlock",
+            "sterna domain set b.c",
+            "sterna domain set b.c --deliver-to imap://h",
+            "sterna domain set b.c --hourly-limit 0",
+            "sterna domain dkim b.c activate",
+            "sterna domain dkim b.c add --selector a.b",
+            "sterna alias add x@b.c",
+            "sterna queue hold 7 --all",
+            "sterna queue remove 7 --sender a@b.c",
+            "sterna queue list --limit 0",
             "sterna import a@b.c /tmp/m",
             "sterna move start --from imap://h --password-stdin",
             "sterna move start a@b.c --from imap://h",

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub(super) enum Move {
-    /// Copy mailboxes from an IMAP server; run again at any time, it brings over only what is new
+    /// Copy mailboxes from an IMAP or POP3 server; run again at any time, it brings over only what is new
     Start(Start),
     /// Where moves stand
     Status {
@@ -36,7 +36,7 @@ pub(super) struct Start {
     /// Into which accounts
     #[arg(required = true)]
     addresses: Vec<String>,
-    /// The source: imap://HOST:PORT?tls=none|starttls|implicit
+    /// The source: imap://HOST:PORT?tls=none|starttls|implicit; pop3://… where there is no IMAP
     #[arg(long, value_name = "URL")]
     from: String,
     /// The login at the source; %u is the address, %n its part before the @
@@ -60,6 +60,10 @@ pub(super) struct Start {
     /// Trust the certificate authorities of this PEM file instead of the system's
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+    /// Keep the unique ids of POP3, too, for clients that leave mail on the server: pop3://HOST:PORT?tls=…, where the same
+    /// login finds the same mailbox
+    #[arg(long, value_name = "URL")]
+    pop3: Option<String>,
     /// Connections to the source while everything is copied for the first time
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
     connections: Option<u8>,
@@ -101,6 +105,7 @@ impl Start {
             secret: Hidden(secret),
             oauth: self.oauth_token_stdin,
             ca,
+            pop3: self.pop3,
             connections: self.connections.map(usize::from),
             follow: self.follow,
             wait: self.wait,

@@ -9,6 +9,15 @@ const KEYS: &[&str] = &[
     "hostname",
     "listen.imap",
     "listen.imaps",
+    "listen.pop3",
+    "listen.pop3s",
+    "listen.smtp",
+    "listen.submission",
+    "listen.submissions",
+    "listen.lmtp",
+    "listen.sieve",
+    "listen.http",
+    "listen.https",
     "tls.cert",
     "tls.key",
     "auth.plaintext",
@@ -33,21 +42,39 @@ const KEYS: &[&str] = &[
     "blobs.retry_for",
     "limits.message",
     "limits.connections",
+    "limits.hourly",
+    "mail.postmaster",
+    "mail.language",
+    "mail.queue_days",
+    "mail.message",
+    "mail.max_recipients",
+    "mail.greylist",
+    "mail.dnsbl",
+    "mail.reject_dmarc",
+    "mail.relay",
+    "mail.relay_user",
+    "mail.relay_password_file",
+    "mail.outbound_ipv6",
+    "mail.outbound_port",
+    "mail.own_addresses",
+    "mail.allow_private",
+    "mail.per_destination",
+    "mail.connections",
+    "mail.retry",
+    "dns.servers",
+    "dns.timeout",
+    "clients.name",
+    "clients.url",
+    "clients.imap",
+    "clients.imaps",
+    "clients.pop3",
+    "clients.pop3s",
+    "clients.submission",
+    "clients.submissions",
 ];
 
 /// Keys of the design that this version does not serve yet.
-const LATER: &[&str] = &[
-    "listen.pop3",
-    "listen.pop3s",
-    "listen.smtp",
-    "listen.submission",
-    "listen.submissions",
-    "listen.lmtp",
-    "listen.sieve",
-    "listen.http",
-    "listen.https",
-    "listen.metrics",
-];
+const LATER: &[&str] = &["listen.metrics"];
 
 /// The first key that is not known, as a sentence.
 pub(super) fn unknown_key(table: &Table) -> Option<String> {
@@ -117,12 +144,17 @@ mod tests {
             ("[tsl]\ncert = 1", "tls.cert"),
             ("[store]\npasword_file = 1", "store.password_file"),
             ("[blobs]\naccess_key = 1", "blobs.access_key_id"),
+            ("[listen]\nsubmision = 1", "listen.submission"),
+            ("[mail]\nrelay_password = 1", "mail.relay_password_file"),
+            ("[mail]\npost_master = 1", "mail.postmaster"),
+            ("[dns]\nserver = 1", "dns.servers"),
+            ("[limits]\nhour = 1", "limits.hourly"),
         ] {
             let complaint = complaint(text).unwrap();
             assert!(complaint.ends_with(&format!("did you mean \"{known}\"?")), "{complaint}");
         }
         assert!(complaint("zzzzzz = 1").unwrap().contains("the keys are data, hostname"));
-        assert!(complaint("[listen]\npop3 = 1").unwrap().contains("not served by this version"));
+        assert!(complaint("[listen]\nmetrics = 1").unwrap().contains("not served by this version"));
     }
 
     #[test]

@@ -4,8 +4,13 @@
 //! error that tells the right form.
 
 mod blobs;
+mod clients;
+mod dns;
 mod duration;
 mod keys;
+mod listen;
+mod mail;
+mod route;
 mod secret;
 mod store;
 pub mod template;
@@ -15,11 +20,16 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use sterna_core::parse_bytes;
+use sterna_http::ClientSettings;
 use sterna_net::PlaintextPolicy;
 use sterna_store::StoreConfig;
 
 use crate::error::{Error, Result};
 pub use blobs::Collect;
+pub use dns::DnsConfig;
+pub use listen::Listen;
+pub use mail::{LANGUAGES, MailConfig, Relay};
+pub use route::check_route;
 use secret::Secrets;
 pub use store::postgres_host;
 
@@ -34,9 +44,17 @@ pub struct Config {
     pub collect: Collect,
     /// In greetings and certificates.
     pub hostname: String,
-    /// IMAP with STARTTLS.
+    /// Where it listens.
+    pub listen: Listen,
+    /// How mail comes in and goes out.
+    pub mail: MailConfig,
+    /// Who answers questions about other domains.
+    pub dns: DnsConfig,
+    /// What mail clients are told.
+    pub clients: ClientSettings,
+    /// [`Listen::imap`].
     pub imap: Vec<SocketAddr>,
-    /// IMAP with implicit TLS.
+    /// [`Listen::imaps`].
     pub imaps: Vec<SocketAddr>,
     /// Certificate chain and key, PEM; `None`: a self-signed certificate.
     pub tls: Option<TlsFiles>,
@@ -46,6 +64,8 @@ pub struct Config {
     pub max_message: u64,
     /// Connections at the same time.
     pub max_connections: u32,
+    /// Messages that an account may submit in an hour, where nothing else is said of it.
+    pub hourly_limit: u32,
     /// What the server tells at its start, a sentence each: secrets that everybody can read.
     pub warnings: Vec<String>,
 }
@@ -83,7 +103,13 @@ struct File {
     data: PathBuf,
     hostname: Option<String>,
     #[serde(default)]
-    listen: Listen,
+    listen: listen::ListenTable,
+    #[serde(default)]
+    mail: mail::MailTable,
+    #[serde(default)]
+    dns: dns::DnsTable,
+    #[serde(default)]
+    clients: clients::ClientsTable,
     #[serde(default)]
     tls: Tls,
     #[serde(default)]
@@ -94,26 +120,6 @@ struct File {
     blobs: blobs::BlobsTable,
     #[serde(default)]
     limits: Limits,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Listen {
-    imap: Addresses,
-    imaps: Addresses,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Addresses {
-    One(String),
-    Several(Vec<String>),
-}
-
-impl Default for Addresses {
-    fn default() -> Self {
-        Addresses::Several(Vec::new())
-    }
 }
 
 #[derive(Default, Deserialize)]
@@ -134,6 +140,7 @@ struct Auth {
 struct Limits {
     message: Option<String>,
     connections: Option<u32>,
+    hourly: Option<u32>,
 }
 
 fn parse(
@@ -161,36 +168,26 @@ fn parse(
         Some(size) => parse_bytes(size).map_err(|e| format!("limits.message: {e}"))?,
         None => 2 << 30,
     };
+    let hostname = hostname(read.hostname)?;
+    let listen = read.listen.read()?;
     Ok(Config {
         file: file.to_owned(),
         store: StoreConfig { data: directory.join(read.data), engine, blobs },
         collect,
-        hostname: hostname(read.hostname)?,
-        imap: addresses("listen.imap", read.listen.imap)?,
-        imaps: addresses("listen.imaps", read.listen.imaps)?,
+        mail: read.mail.read(&mut secrets)?,
+        dns: read.dns.read()?,
+        clients: read.clients.read(&hostname, &listen)?,
+        hostname,
+        imap: listen.imap.clone(),
+        imaps: listen.imaps.clone(),
+        listen,
         tls,
         plaintext: plaintext(read.auth.plaintext.as_deref())?,
         max_message,
-        max_connections: match read.limits.connections {
-            Some(0) => return Err("limits.connections must be at least 1".into()),
-            Some(n) => n,
-            None => 20_000,
-        },
+        max_connections: mail::within("limits.connections", read.limits.connections, 20_000, 1, u32::MAX)?,
+        hourly_limit: mail::within("limits.hourly", read.limits.hourly, 200, 1, u32::MAX)?,
         warnings: secrets.into_warnings(file),
     })
-}
-
-fn addresses(key: &str, given: Addresses) -> std::result::Result<Vec<SocketAddr>, String> {
-    let given = match given {
-        Addresses::One(address) => vec![address],
-        Addresses::Several(addresses) => addresses,
-    };
-    let parse = |address: &String| {
-        address.parse().map_err(|_| {
-            format!("{key}: \"{address}\" is no address; write \"127.0.0.1:1143\", \"[::]:993\" or \"0.0.0.0:993\"")
-        })
-    };
-    given.iter().map(parse).collect()
 }
 
 fn hostname(given: Option<String>) -> std::result::Result<String, String> {
@@ -230,14 +227,8 @@ mod tests {
         let config = read("data = \"d\"").unwrap();
         assert_eq!(config.store, StoreConfig::embedded(Path::new("/etc/d")));
         assert_eq!((config.hostname.as_str(), config.plaintext), ("localhost", PlaintextPolicy::Loopback));
-        assert!(config.imap.is_empty() && config.imaps.is_empty() && config.tls.is_none());
-    }
-
-    #[test]
-    fn one_address_or_several() {
-        let config = read("data = \"/d\"\n[listen]\nimap = \"127.0.0.1:0\"\nimaps = [\"0.0.0.0:993\", \"[::]:993\"]");
-        let config = config.unwrap();
-        assert_eq!((config.imap.len(), config.imaps.len()), (1, 2));
+        assert_eq!((config.listen, config.mail, config.dns), Default::default());
+        assert_eq!((config.tls, config.hourly_limit, config.clients.servers), (None, 200, vec![]));
     }
 
     #[test]
@@ -245,7 +236,7 @@ mod tests {
         for (text, word) in [
             ("", "data"),
             ("data = 1", "string"),
-            ("data = \"d\"\n[listen]\nimap = \"localhost\"", "127.0.0.1:1143"),
+            ("data = \"d\"\n[listen]\nimap = \"localhost\"", "127.0.0.1:143"),
             ("data = \"d\"\nhostname = \"a b\"", "mail.example.org"),
             ("data = \"d\"\n[auth]\nplaintext = \"yes\"", "never, loopback or always"),
             ("data = \"d\"\n[store]\nengine = \"postgres\"", "needs store.url"),
@@ -253,7 +244,13 @@ mod tests {
             ("data = \"d\"\n[blobs]\nkind = \"s3\"", "needs credentials"),
             ("data = \"d\"\n[tls]\ncert = \"x\"", "both"),
             ("data = \"d\"\n[limits]\nmessage = \"big\"", "limits.message"),
-            ("data = \"d\"\n[limits]\nconnections = 0", "at least 1"),
+            ("data = \"d\"\n[limits]\nconnections = 0", "out of range; write 1 to"),
+            ("data = \"d\"\n[limits]\nhourly = 0", "limits.hourly"),
+            ("data = \"d\"\n[mail]\nlanguage = 5", "invalid type"),
+            ("data = \"d\"\n[mail]\nqueue_day = 5", "mail.queue_days"),
+            ("data = \"d\"\n[dns]\nservers = [\"x\"]", "dns.servers"),
+            ("data = \"d\"\n[clients]\nimaps = \"\"", "clients.imaps"),
+            ("data = \"d\"\n[listen]\nsmtp = \"25\"", "0.0.0.0:25"),
             ("data = \"d\"\ndata = \"e\"", "duplicate"),
             ("data = \"d\"\n[listen]\nimpas = \"\"", "did you mean"),
         ] {
@@ -280,7 +277,7 @@ mod tests {
         let text = [top, "[store]", &stores.replace("\n# ", "\n")].concat();
         let directory = tempfile::tempdir().unwrap();
         let text = text.replace("/etc/sterna/", &format!("{}/", directory.path().display()));
-        for secret in ["postgres.password", "s3.secret"] {
+        for secret in ["postgres.password", "s3.secret", "relay.password"] {
             std::fs::write(directory.path().join(secret), "geheim").unwrap();
         }
         let config = read(&text).unwrap();
@@ -288,6 +285,13 @@ mod tests {
         let BlobKind::S3(s3) = &config.store.blobs else { panic!("{text}") };
         assert_eq!((postgres.password.as_deref(), s3.secret_access_key.as_str()), (Some("geheim"), "geheim"));
         assert!(!format!("{config:?}").contains("geheim"));
+        // The rest of the file says what holds anyway, but for what has no default.
+        let relay = config.mail.relay.clone().map(|relay| relay.url);
+        assert_eq!(relay.as_deref(), Some("smtp://smart.example.net:587?tls=starttls"));
+        let MailConfig { postmaster, dnsbl, relay, own_addresses, .. } = config.mail.clone();
+        assert_eq!(config.mail, MailConfig { postmaster, dnsbl, relay, own_addresses, ..MailConfig::default() });
+        assert_eq!((config.hourly_limit, config.dns.timeout), (200, DnsConfig::default().timeout));
+        assert_eq!(config.clients.servers[0].host, "imap.example.org");
     }
 
     #[test]

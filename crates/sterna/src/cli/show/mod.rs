@@ -1,10 +1,15 @@
 //! Answers on standard output: lines for people, JSON for programs. What is not as it should be ends in an error.
 
+mod account;
+mod domain;
+mod queue;
+mod sieve;
+
 use std::io::Write as _;
 
 use sterna_core::{DateTime, format_bytes};
 
-use crate::admin::{AccountInfo, Answer, CheckInfo, DomainInfo, FilesInfo, MoveInfo};
+use crate::admin::{Answer, CheckInfo, FilesInfo, MoveInfo};
 use crate::error::{Error, Result};
 
 /// Prints an answer. An error if it says that something was not done, or is not sound.
@@ -35,10 +40,20 @@ pub(super) fn print(text: &str) -> Result<()> {
 
 fn text(answer: &Answer) -> String {
     match answer {
-        Answer::Domain(domain) => lines(std::slice::from_ref(domain), domain_line),
-        Answer::Domains(domains) => lines(domains, domain_line),
-        Answer::Account(account) => account_page(account),
-        Answer::Accounts(accounts) => lines(accounts, account_line),
+        Answer::Domain(domain) => domain::page(domain),
+        Answer::Domains(domains) => lines(domains, domain::line),
+        Answer::Dkim(keys) => lines(keys, domain::key),
+        Answer::Alias(alias) => domain::alias(alias),
+        Answer::Aliases(aliases) => lines(aliases, domain::alias),
+        Answer::Account(account) => account::page(account),
+        Answer::Accounts(accounts) => lines(accounts, account::line),
+        Answer::Queued(message) => queue::page(message),
+        Answer::Queue(page) => lines(page, queue::lines),
+        Answer::QueueChanged(changed) => queue::changed(changed),
+        Answer::QueueStats(stats) => queue::stats(stats),
+        Answer::Scripts(scripts) => lines(scripts, sieve::line),
+        Answer::Script(script) => script.text.clone(),
+        Answer::ScriptPut(put) => sieve::put(put),
         Answer::Removed(what) => what.iter().map(|(kind, name)| format!("{kind} {name} is removed\n")).collect(),
         Answer::Checks(checks) => lines(checks, check_lines),
         Answer::Files(files) => files_lines(files),
@@ -49,33 +64,6 @@ fn text(answer: &Answer) -> String {
 
 fn lines<T>(items: &[T], line: impl Fn(&T) -> String) -> String {
     items.iter().map(line).collect()
-}
-
-fn domain_line(domain: &DomainInfo) -> String {
-    format!("{}  {} accounts\n", domain.name, domain.accounts)
-}
-
-fn size(a: &AccountInfo) -> String {
-    let limit = a.quota_bytes.map_or("no limit".to_owned(), format_bytes);
-    format!("{} of {limit}", format_bytes(a.used_bytes))
-}
-
-fn account_line(a: &AccountInfo) -> String {
-    format!("{}  {}  {}  {} messages\n", a.address, a.status, size(a), a.messages)
-}
-
-fn account_page(a: &AccountInfo) -> String {
-    let password = if a.has_password { "set" } else { "none, nobody can log in" };
-    let home = a.home.as_ref().map(|home| format!("  data      {home}\n")).unwrap_or_default();
-    format!(
-        "{}\n  status    {}\n  password  {password}\n  size      {}\n  messages  {} in {} mailboxes\n  created   {}\n{home}",
-        a.address,
-        a.status,
-        size(a),
-        a.messages,
-        a.mailboxes,
-        time(a.created),
-    )
 }
 
 fn check_lines(c: &CheckInfo) -> String {
