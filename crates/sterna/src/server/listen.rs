@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sterna_imap::server::{Service, serve_connection};
 use sterna_net::PortTls;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
 
+use super::services::Servant;
 use crate::error::{Error, Result};
 
 /// Connections that wait to be accepted.
@@ -47,7 +47,7 @@ impl Listener {
     }
 
     /// Accepts until shutdown. Each connection holds one of `places` while it lasts.
-    pub async fn serve(self, service: Arc<Service>, places: Arc<Semaphore>, mut shutdown: watch::Receiver<bool>) {
+    pub async fn serve(self, servant: Servant, places: Arc<Semaphore>, mut shutdown: watch::Receiver<bool>) {
         loop {
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
@@ -65,9 +65,9 @@ impl Listener {
                 tracing::warn!(%peer, "refused a connection: limits.connections is reached");
                 continue;
             };
-            let (service, shutdown, tls) = (service.clone(), shutdown.clone(), self.tls);
+            let (servant, shutdown, tls) = (servant.clone(), shutdown.clone(), self.tls);
             tokio::spawn(async move {
-                serve_connection(service, stream, peer, tls, shutdown).await;
+                servant.serve(stream, peer, tls, shutdown).await;
                 drop(place);
             });
         }

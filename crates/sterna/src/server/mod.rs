@@ -3,14 +3,14 @@
 mod collect;
 mod limits;
 mod listen;
+mod services;
 mod tls;
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sterna_imap::server::{ServerConfig, Service};
-use sterna_net::{Login, PortTls};
+use sterna_net::PortTls;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 
@@ -18,12 +18,10 @@ use crate::admin::{AdminSocket, Platform};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use listen::Listener;
+use services::{Servant, Services};
 
 /// How long sessions have to reach a command boundary when the server stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long the first failed login of an address waits for its answer.
-const LOGIN_DELAY: Duration = Duration::from_secs(1);
 
 /// Runs the platform until SIGTERM or SIGINT.
 pub async fn serve(config: &Config) -> Result<()> {
@@ -35,23 +33,24 @@ pub async fn serve(config: &Config) -> Result<()> {
         platform = Platform::open_to_serve(&config.store) => platform?,
         () = &mut stop => return Ok(()),
     };
-    let login = Login::new(platform.store.clone(), LOGIN_DELAY);
-    let service = Service::new(platform.store.clone(), login, service_config(config)?);
+    let services = Services::new(&platform.store, config)?;
     let admin = tokio::spawn(AdminSocket::bind(config.data())?.serve(platform.clone()));
     platform.serve_moves();
     let (shutdown, watched) = watch::channel(false);
     tokio::spawn(collect::run(platform.store.clone(), config.collect, watched.clone()));
     let places = Arc::new(Semaphore::new(config.max_connections as usize));
     announce(&listeners);
-    for listener in listeners {
-        tokio::spawn(listener.serve(service.clone(), places.clone(), watched.clone()));
+    for (listener, servant) in listeners {
+        tokio::spawn(listener.serve(servant(&services), places.clone(), watched.clone()));
     }
+    let queue = tokio::spawn(services.runner.run(watched));
     stop.await;
     tracing::info!("stopping");
     shutdown.send_replace(true);
     // Sessions hold a place each: all places free means that all have said goodbye.
-    let sessions = places.acquire_many(config.max_connections);
-    let (ended, ()) = tokio::join!(tokio::time::timeout(STOP_PATIENCE, sessions), platform.stop_moves());
+    let sessions = tokio::time::timeout(STOP_PATIENCE, places.acquire_many(config.max_connections));
+    // The runner bounds its own end.
+    let (ended, (), _) = tokio::join!(sessions, platform.stop_moves(), queue);
     if ended.is_err() {
         tracing::warn!("some sessions did not end in time and are cut off");
     }
@@ -59,10 +58,30 @@ pub async fn serve(config: &Config) -> Result<()> {
     Ok(())
 }
 
-fn bind(config: &Config) -> Result<Vec<Listener>> {
-    let ports = config.imap.iter().map(|a| ("imap", *a, PortTls::Plain));
-    let ports = ports.chain(config.imaps.iter().map(|a| ("imaps", *a, PortTls::Implicit)));
-    let listeners = ports.map(|(name, address, tls)| Listener::bind(name, address, tls)).collect::<Result<Vec<_>>>()?;
+/// Which service answers on a listener.
+type Choose = fn(&Services) -> Servant;
+
+fn bind(config: &Config) -> Result<Vec<(Listener, Choose)>> {
+    let listen = &config.listen;
+    let ports: [(&str, &[_], PortTls, Choose); 11] = [
+        ("imap", &listen.imap, PortTls::Plain, |s| s.imap.clone()),
+        ("imaps", &listen.imaps, PortTls::Implicit, |s| s.imap.clone()),
+        ("pop3", &listen.pop3, PortTls::Plain, |s| s.pop3.clone()),
+        ("pop3s", &listen.pop3s, PortTls::Implicit, |s| s.pop3.clone()),
+        ("smtp", &listen.smtp, PortTls::Plain, |s| s.smtp.clone()),
+        ("submission", &listen.submission, PortTls::Plain, |s| s.submission.clone()),
+        ("submissions", &listen.submissions, PortTls::Implicit, |s| s.submission.clone()),
+        ("lmtp", &listen.lmtp, PortTls::Plain, |s| s.lmtp.clone()),
+        ("sieve", &listen.sieve, PortTls::Plain, |s| s.sieve.clone()),
+        ("http", &listen.http, PortTls::Plain, |s| s.http.clone()),
+        ("https", &listen.https, PortTls::Implicit, |s| s.http.clone()),
+    ];
+    let mut listeners = Vec::new();
+    for (name, addresses, tls, choose) in ports {
+        for address in addresses {
+            listeners.push((Listener::bind(name, *address, tls)?, choose));
+        }
+    }
     if listeners.is_empty() {
         let file = config.file.display();
         return Err(Error::new(format!("nothing to listen on: give {file} a [listen] table with imap or imaps")));
@@ -70,17 +89,9 @@ fn bind(config: &Config) -> Result<Vec<Listener>> {
     Ok(listeners)
 }
 
-fn service_config(config: &Config) -> Result<ServerConfig> {
-    let mut service = ServerConfig::new(&config.hostname);
-    service.tls = Some(tls::server_config(config)?);
-    service.plaintext = config.plaintext;
-    service.append_limit = config.max_message;
-    Ok(service)
-}
-
 /// The line that tells people and scripts that clients can come, and where.
-fn announce(listeners: &[Listener]) {
-    let places: Vec<String> = listeners.iter().map(Listener::to_string).collect();
+fn announce(listeners: &[(Listener, Choose)]) {
+    let places: Vec<String> = listeners.iter().map(|(listener, _)| listener.to_string()).collect();
     eprintln!("ready: {}", places.join(", "));
 }
 

@@ -1,0 +1,153 @@
+//! What answers on each port: the service of a protocol, made once and shared by its listeners; and the queue's runner.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sterna_delivery::{Delivery, DeliveryConfig};
+use sterna_net::{Login, PortTls};
+use sterna_smtp::auth::{AuthConfig, Authenticator};
+use sterna_smtp::client::{Credentials, Route};
+use sterna_smtp::dns::{self, Resolver};
+use sterna_smtp::queue::{QueueConfig, Runner};
+use sterna_smtp::server::Kind;
+use sterna_store::Store;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use super::tls;
+use crate::config::{Config, MailConfig};
+use crate::error::{Error, Result};
+
+/// How long the first failed login of an address waits for its answer.
+const LOGIN_DELAY: Duration = Duration::from_secs(1);
+
+/// How long an unknown sender is kept waiting where greylisting is on.
+const GREYLIST: Duration = Duration::from_secs(5 * 60);
+
+/// Who serves the connections of a listener.
+#[derive(Clone)]
+pub(super) enum Servant {
+    /// IMAP.
+    Imap(Arc<sterna_imap::server::Service>),
+    /// POP3.
+    Pop3(Arc<sterna_pop3::server::Service>),
+    /// Reception, submission, LMTP.
+    Smtp(Arc<sterna_smtp::server::Service>, Kind),
+    /// ManageSieve.
+    Sieve(Arc<sterna_sieve::server::Service>),
+    /// HTTP.
+    Http(Arc<sterna_http::Service>),
+}
+
+impl Servant {
+    /// Serves one connection to its end.
+    pub async fn serve(self, stream: TcpStream, peer: SocketAddr, tls: PortTls, shutdown: watch::Receiver<bool>) {
+        match self {
+            Servant::Imap(service) => {
+                sterna_imap::server::serve_connection(service, stream, peer, tls, shutdown).await;
+            }
+            Servant::Pop3(service) => {
+                sterna_pop3::server::serve_connection(service, stream, peer, tls, shutdown).await;
+            }
+            Servant::Smtp(service, kind) => {
+                sterna_smtp::server::serve_connection(service, kind, stream, peer, tls, shutdown).await;
+            }
+            Servant::Sieve(service) => {
+                sterna_sieve::server::serve_connection(service, stream, peer, tls, shutdown).await;
+            }
+            Servant::Http(service) => sterna_http::serve_connection(service, stream, peer, tls, shutdown).await,
+        }
+    }
+}
+
+/// The services of all protocols.
+pub(super) struct Services {
+    pub imap: Servant,
+    pub pop3: Servant,
+    pub smtp: Servant,
+    pub submission: Servant,
+    pub lmtp: Servant,
+    pub sieve: Servant,
+    pub http: Servant,
+    /// Works the queue off.
+    pub runner: Runner,
+}
+
+impl Services {
+    /// For this store, as the configuration says.
+    pub fn new(store: &Store, config: &Config) -> Result<Services> {
+        let tls = tls::server_config(config)?;
+        // One door for all protocols: a guess at a password counts everywhere.
+        let login = Login::new(store.clone(), LOGIN_DELAY);
+        let delivery = Delivery::new(store.clone(), delivery(config));
+        let resolver = resolver(config)?;
+        let authenticator = Authenticator::new(
+            resolver.clone(),
+            AuthConfig { enforce: config.mail.reject_dmarc, ..AuthConfig::new(&config.hostname) },
+        );
+
+        let mut imap = sterna_imap::server::ServerConfig::new(&config.hostname);
+        (imap.tls, imap.plaintext, imap.append_limit) = (Some(tls.clone()), config.plaintext, config.max_message);
+        let mut pop3 = sterna_pop3::server::ServerConfig::new(&config.hostname);
+        (pop3.tls, pop3.plaintext) = (Some(tls.clone()), config.plaintext);
+        let mut sieve = sterna_sieve::server::ServerConfig::new(&config.hostname);
+        (sieve.tls, sieve.plaintext) = (Some(tls.clone()), config.plaintext);
+        let mut http = sterna_http::HttpConfig::new(&config.hostname, config.clients.clone());
+        http.tls = Some(tls.clone());
+        let mut smtp = sterna_smtp::server::ServerConfig::new(&config.hostname);
+        (smtp.tls, smtp.plaintext, smtp.hourly) = (Some(tls), config.plaintext, config.hourly_limit);
+        (smtp.max_size, smtp.max_recipients) = (config.mail.max_size, config.mail.max_recipients);
+        (smtp.dnsbl, smtp.greylist) = (config.mail.dnsbl.clone(), config.mail.greylist.then_some(GREYLIST));
+
+        let smtp = sterna_smtp::server::Service::new(delivery.clone(), Arc::new(authenticator), login.clone(), smtp);
+        Ok(Services {
+            imap: Servant::Imap(sterna_imap::server::Service::new(store.clone(), login.clone(), imap)),
+            pop3: Servant::Pop3(sterna_pop3::server::Service::new(store.clone(), login.clone(), pop3)),
+            smtp: Servant::Smtp(smtp.clone(), Kind::Reception),
+            submission: Servant::Smtp(smtp.clone(), Kind::Submission),
+            lmtp: Servant::Smtp(smtp, Kind::Lmtp),
+            sieve: Servant::Sieve(sterna_sieve::server::Service::new(store.clone(), login, sieve)),
+            http: Servant::Http(sterna_http::Service::new(http, store.clone())),
+            runner: Runner::new(delivery, resolver, queue(&config.mail)?),
+        })
+    }
+}
+
+fn delivery(config: &Config) -> DeliveryConfig {
+    DeliveryConfig {
+        postmaster: config.mail.postmaster.clone(),
+        language: config.mail.language.clone(),
+        queue_days: config.mail.queue_days,
+        max_size: config.mail.max_size,
+        ..DeliveryConfig::new(&config.hostname)
+    }
+}
+
+fn resolver(config: &Config) -> Result<Resolver> {
+    let dns = dns::DnsConfig { servers: config.dns.servers.clone(), timeout: config.dns.timeout };
+    Resolver::new(&dns).map_err(|e| {
+        Error::new(format!("the DNS servers of the system are not known ({e}); name some in [dns] servers"))
+    })
+}
+
+fn queue(mail: &MailConfig) -> Result<QueueConfig> {
+    let route =
+        |relay: &crate::config::Relay| relay.url.parse::<Route>().map_err(|e| Error::new(format!("mail.relay: {e}")));
+    Ok(QueueConfig {
+        retry: mail.retry.clone(),
+        relay: mail.relay.as_ref().map(route).transpose()?,
+        credentials: mail
+            .relay
+            .as_ref()
+            .and_then(|relay| relay.login.clone())
+            .map(|(user, password)| Credentials { user, password }),
+        ipv6: mail.outbound_ipv6,
+        per_destination: mail.per_destination,
+        connections: mail.connections,
+        port: mail.outbound_port,
+        allow_private: mail.allow_private,
+        own_addresses: mail.own_addresses.clone(),
+        ..QueueConfig::default()
+    })
+}
