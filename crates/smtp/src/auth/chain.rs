@@ -1,18 +1,14 @@
 //! The ARC chain of a message (RFC 8617): what servers that handled it before found, and whether we believe one of them.
 
-use super::verdict::Verdict;
+use mail_auth::{AuthenticatedMessage, MessageAuthenticator};
 
-#[cfg(feature = "arc")]
-use {
-    super::AuthConfig,
-    super::content::MAX_SIGNED,
-    crate::dns,
-    mail_auth::{AuthenticatedMessage, MessageAuthenticator},
-};
+use super::AuthConfig;
+use super::content::MAX_SIGNED;
+use super::verdict::Verdict;
+use crate::dns;
 
 /// What became of the chain.
 #[derive(Debug)]
-#[allow(dead_code, reason = "made only with the feature `arc`")]
 pub(super) struct Chain {
     pub(super) verdict: Verdict,
     /// The domain of the newest seal; empty: there is none.
@@ -21,7 +17,6 @@ pub(super) struct Chain {
     pub(super) vouched: bool,
 }
 
-#[cfg(feature = "arc")]
 impl Chain {
     /// `whole`: the message has its body.
     pub(super) async fn check(
@@ -54,7 +49,6 @@ impl Chain {
 }
 
 /// Whether a field of results tells `dmarc=pass`, outside of comments and quoted strings: these hold what senders wrote.
-#[cfg(any(feature = "arc", test))]
 fn says_dmarc_passed(field: &[u8]) -> bool {
     let (mut text, mut depth, mut quoted, mut escaped) = (String::new(), 0_usize, false, false);
     for byte in field {

@@ -61,10 +61,7 @@ impl Content {
             let in_time = tokio::time::timeout(config.patience, verified).await;
             in_time.unwrap_or_else(|_| unverified(&message, "no answer in time"))
         };
-        #[cfg(feature = "arc")]
         let (outputs, chain) = tokio::join!(verified, Chain::check(asker, config, &message, whole));
-        #[cfg(not(feature = "arc"))]
-        let (outputs, chain) = (verified.await, None);
         let judged = dmarc::judge(asker, &authors, &outputs, arrival);
         let dmarc = tokio::time::timeout(config.patience, judged).await.unwrap_or_else(|_| Judgement::late(&authors));
         // A field that could not be read is worth less than one that could.

@@ -4,9 +4,6 @@
 //! submission and forwarding call [`Authenticator::sign`]. The outcome is an opinion with a suggested
 //! [`Disposition`]: who called decides, and a failure of the DNS never speaks against a message.
 
-// `arc` is mail-auth's feature, and becomes one of this crate in its manifest.
-#![allow(unexpected_cfgs)]
-
 mod arrival;
 mod chain;
 mod content;
@@ -15,7 +12,6 @@ mod dmarc;
 mod header;
 mod keys;
 mod message;
-
 mod sign;
 #[cfg(test)]
 mod tests;

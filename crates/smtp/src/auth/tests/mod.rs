@@ -1,6 +1,5 @@
 //! Against a name server on loopback, with Python's `dkim` as the other side.
 
-#[cfg(feature = "arc")]
 mod arc;
 mod dmarc;
 mod hostile;

@@ -88,7 +88,6 @@ tell = [bool(dkim.DKIM(raw(ask['message'])).verify(idx=at, dnsfunc=txt)) for at 
 }
 
 /// Seals a message that has an Authentication-Results field of `server` (RFC 8617); the fields to put in front.
-#[cfg(feature = "arc")]
 pub(super) fn seal(message: &[u8], key: &DkimKey, server: &str) -> Vec<u8> {
     // Of `authres`, which it wants to read the field with, it needs this much.
     let script = "
