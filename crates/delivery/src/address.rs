@@ -36,17 +36,16 @@ impl Mailbox {
     /// The spellings under which the directory may know it: with A-labels and with U-labels. Empty if its local part is
     /// one that no account can have.
     pub fn spellings(&self) -> Vec<Address> {
-        let unicode = idna::domain_to_unicode(&self.domain).0;
-        let domains = [Some(self.domain.as_str()), Some(unicode.as_str()).filter(|u| *u != self.domain)];
-        let addresses = domains.into_iter().flatten().map(|domain| format!("{}@{domain}", self.local));
+        let addresses = self.domain_spellings().into_iter().map(|domain| format!("{}@{domain}", self.local));
         addresses.filter_map(|address| Address::parse(&address).ok()).collect()
     }
 
     /// The same for its domain.
     pub fn domain_spellings(&self) -> Vec<String> {
-        let unicode = idna::domain_to_unicode(&self.domain).0;
         let mut all = vec![self.domain.clone()];
-        all.extend(Some(unicode).filter(|u| *u != self.domain));
+        if self.domain.contains("xn--") {
+            all.extend(Some(idna::domain_to_unicode(&self.domain).0).filter(|unicode| *unicode != self.domain));
+        }
         all
     }
 }

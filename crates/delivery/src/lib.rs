@@ -7,7 +7,7 @@
 //! recipient ─▶ resolve: alias, forward, catch-all, postmaster, route
 //!                │ here                                   │ away
 //!                ▼                                        ▼
-//!             deposit: ingest ─▶ script? ─▶ filter     send: SRS ─▶ the queue
+//!             deposit: ingest ─▶ script? ─▶ scripted ─▶ send: SRS ─▶ the queue
 //!                         └────▶ one transaction ◀──┘
 //! ```
 

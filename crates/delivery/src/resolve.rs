@@ -98,10 +98,8 @@ impl Resolver<'_> {
         let text = recipient.address.trim();
         // RFC 5321 §4.5.1: the one name without a domain.
         if text.eq_ignore_ascii_case("postmaster") {
-            return match &self.config.postmaster {
-                Some(postmaster) => self.expand(None, vec![postmaster.clone()]).await,
-                None => Ok(Resolved::Refused(no_mailbox())),
-            };
+            let own = Address::parse(&format!("postmaster@{}", self.config.hostname)).ok();
+            return self.postmaster(own).await;
         }
         let Some(mailbox) = Mailbox::parse(text) else { return Ok(Resolved::Refused(malformed())) };
         let found = match self.find(&mailbox).await? {
@@ -147,12 +145,20 @@ impl Resolver<'_> {
             Found::CatchAll { target, .. } => {
                 self.expand(mailbox.spellings().into_iter().next().map(|a| (a, None)), vec![target]).await
             }
-            Found::Unknown(_) => match &self.config.postmaster {
-                Some(postmaster) if mailbox.local.eq_ignore_ascii_case("postmaster") => {
-                    self.expand(None, vec![postmaster.clone()]).await
-                }
-                _ => Ok(Resolved::Refused(no_mailbox())),
-            },
+            Found::Unknown(_) if mailbox.local.eq_ignore_ascii_case("postmaster") => {
+                self.postmaster(mailbox.spellings().into_iter().next()).await
+            }
+            Found::Unknown(_) => Ok(Resolved::Refused(no_mailbox())),
+        }
+    }
+
+    /// A postmaster that is neither account nor alias: the configuration says who reads his mail.
+    async fn postmaster(&self, own: Option<Address>) -> Result<Resolved> {
+        match &self.config.postmaster {
+            Some(reader) if own.as_ref() != Some(reader) => {
+                self.expand(own.map(|own| (own, None)), vec![reader.clone()]).await
+            }
+            _ => Ok(Resolved::Refused(no_mailbox())),
         }
     }
 
@@ -180,7 +186,7 @@ impl Resolver<'_> {
             let away = |forwarder, expanded| Away { address: mailbox.to_string(), forwarder, expanded };
             let further = match self.find(&mailbox).await? {
                 Step::Found(Found::NotOurs) => {
-                    found.away.push(away(by.or_else(|| mailbox.spellings().into_iter().next()), false));
+                    found.away.push(away(by, false));
                     continue;
                 }
                 Step::Found(Found::Account { record, domain, .. }) => {

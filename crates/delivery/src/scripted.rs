@@ -3,10 +3,12 @@
 //!
 //! What is sent on is in the queue before the mailbox is written, so that a crash in between repeats and never loses.
 
+use std::time::Duration;
+
 use sterna_core::{Address, Flags, MailboxId};
 use sterna_message::headers::fields;
 use sterna_sieve::{Limits, Message};
-use sterna_store::{Account, NewEmail, Result, Tx, UidRange};
+use sterna_store::{Account, Error, NewEmail, Result, Tx, UidRange};
 
 use crate::address::Mailbox;
 use crate::deposit::{Deposit, nearly_full, return_path};
@@ -26,6 +28,9 @@ const MAX_REASON: usize = 500;
 
 /// Kilobytes of messages that scripts look at at a time, all together.
 pub(crate) const SCRIPT_MEMORY: usize = 256 << 10;
+
+/// How long a message waits for its share of them.
+const MEMORY_WAIT: Duration = Duration::from_secs(60);
 
 /// What is left to do after the transaction.
 #[derive(Default)]
@@ -103,7 +108,9 @@ impl Inner {
         let (size, most) = (letter.len(), letter.len().min(sterna_sieve::WHOLE));
         let before_body = letter.len() - mail.body.len();
         let kilobytes = u32::try_from(most >> 10).unwrap_or(u32::MAX).saturating_add(1);
-        let _memory = self.script_memory.acquire_many(kilobytes).await;
+        let memory = self.script_memory.acquire_many(kilobytes);
+        let waited = tokio::time::timeout(MEMORY_WAIT, memory).await;
+        let _memory = waited.map_err(|_| Error::Unavailable("too many scripts run at once".into()))?;
         let external = is_external(mail, &place.account.address);
         let environment = [("vnd.sterna.external", if external { "yes".to_owned() } else { String::new() })];
         let (hostname, now) = (self.config.hostname.clone(), self.store.clock().unix());

@@ -92,6 +92,25 @@ async fn postmaster_of_every_domain_is_read_by_somebody() {
 }
 
 #[tokio::test]
+async fn a_postmaster_elsewhere_gets_mail_under_our_name() {
+    let house = House::with(|config| config.postmaster = Some(address("hostmaster@remote.example"))).await;
+    for postmaster in ["postmaster@example.org", "postmaster"] {
+        let outcomes = house.delivery.accept(&hello(postmaster), &[Recipient::new(postmaster)]).await;
+        assert_eq!(outcomes, [Outcome::Queued], "{postmaster}");
+    }
+    let queue = house.queue().await;
+    let ends = ["@example.org", "@mail.example.org"];
+    for (waiting, end) in queue.iter().zip(ends) {
+        assert_eq!(waiting.to, "hostmaster@remote.example");
+        assert!(waiting.sender.starts_with("SRS0=") && waiting.sender.ends_with(end), "{}", waiting.sender);
+    }
+    // One who would read his own mail by the way of himself reads none.
+    let own = House::with(|config| config.postmaster = Some(address("postmaster@example.org"))).await;
+    assert_eq!(own.refused("postmaster").await, "550 5.1.1");
+    house.check().await;
+}
+
+#[tokio::test]
 async fn a_mailbox_on_a_remote_platform_is_taken_and_relayed() {
     let house = House::new().await;
     let route = "lmtp://old.example:24?tls=none";
