@@ -63,6 +63,11 @@ impl Conduct {
         work(hour)
     }
 
+    /// Nothing is held against the account any more.
+    pub fn forget(&self, account: AccountId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&account);
+    }
+
     /// A login from `ip`, `now` in seconds.
     pub fn login(&self, account: AccountId, ip: IpAddr, now: i64) -> Option<Suspicion> {
         self.with(account, now, |hour| {

@@ -29,6 +29,7 @@ pub(super) async fn greet(session: &mut Session) -> Result<(), Fail> {
         }
     }
     if session.kind == Kind::Reception {
+        session.peer.ask(&service);
         let delay = if session.peer.trusted { Duration::ZERO } else { config.greeting_delay };
         // RFC 5321 §4.3.1: a server waits for the greeting; what does not is hardly one.
         if session.wire.talks_within(delay).await? {

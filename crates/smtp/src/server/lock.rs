@@ -46,6 +46,8 @@ pub(super) async fn lock(
         return Ok(());
     }
     let reason = suspicion.to_string();
+    // Whoever unlocks the account gives it a new beginning.
+    service.conduct.forget(account.id);
     tracing::warn!(account = %account.address, %reason, "sending locked");
     let lock = SendingLock { reason: reason.clone(), since: store.clock().unix() };
     store.set_sending_lock(account.id, Some(lock)).await?;

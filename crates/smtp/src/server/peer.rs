@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::{Kind, Service};
+use super::Service;
 use crate::dns::{Resolver, Reverse};
 
 /// How long a name or a blocklist is waited for, behind the greeting.
@@ -30,21 +30,26 @@ struct Found {
 }
 
 impl Peer {
-    /// Begins to ask, where the answers matter: for reception.
-    pub fn new(service: &Service, kind: Kind, ip: IpAddr) -> Peer {
+    /// Of whom nothing is known yet.
+    pub fn new(service: &Service, ip: IpAddr) -> Peer {
         let trusted = service.config.trust_loopback && ip.to_canonical().is_loopback();
-        let lookup = (kind == Kind::Reception && !trusted).then(|| {
-            let (resolver, zones) = (service.auth.resolver().clone(), service.config.dnsbl.clone());
-            tokio::spawn(async move {
-                let (name, listed) = tokio::join!(resolver.reverse(ip), listed(&resolver, &zones, ip));
-                let name = match name {
-                    Reverse::Confirmed(name) => Some(name),
-                    _ => None,
-                };
-                Found { name, listed }
-            })
-        });
-        Peer { ip, trusted, lookup, found: Found::default() }
+        Peer { ip, trusted, lookup: None, found: Found::default() }
+    }
+
+    /// Begins to ask, unless the peer is trusted.
+    pub fn ask(&mut self, service: &Service) {
+        if self.trusted {
+            return;
+        }
+        let (resolver, zones, ip) = (service.auth.resolver().clone(), service.config.dnsbl.clone(), self.ip);
+        self.lookup = Some(tokio::spawn(async move {
+            let (name, listed) = tokio::join!(resolver.reverse(ip), listed(&resolver, &zones, ip));
+            let name = match name {
+                Reverse::Confirmed(name) => Some(name),
+                _ => None,
+            };
+            Found { name, listed }
+        }));
     }
 
     async fn found(&mut self) -> &Found {

@@ -94,7 +94,7 @@ impl Session {
         let ends = Instant::now() + service.config.session_timeout;
         Session {
             wire: Wire::new(stream, service.config.write_timeout),
-            peer: Peer::new(&service, kind, peer.ip()),
+            peer: Peer::new(&service, peer.ip()),
             service,
             kind,
             shutdown,
@@ -148,7 +148,12 @@ impl Session {
         let config = &self.service.config;
         let logged_out = self.kind == Kind::Submission && self.user.is_none();
         let limit = if logged_out { config.login_timeout.min(config.command_timeout) } else { config.command_timeout };
-        self.ends.min(Instant::now() + limit)
+        let until = self.ends.min(Instant::now() + limit);
+        match self.transaction.as_ref().map(|transaction| &transaction.chunks) {
+            // What was taken of a message waits for its rest no longer than within one.
+            Some(Chunks::Some(intake)) => until.min(intake.deadline()),
+            _ => until,
+        }
     }
 
     async fn command(&mut self, line: &[u8]) -> Result<After, Fail> {
@@ -174,7 +179,12 @@ impl Session {
                 rcpt::handle(self, address, params).await
             }
             Command::Data => {
-                let answers = data::data(self).await;
+                let answers = match data::data(self).await {
+                    // RFC 2920 §3.1: a client waits for the answer to DATA. What did not might be a message, and no
+                    // line of it shall be a command.
+                    Err(Fail::Reply(refused)) if !self.wire.input.is_empty() => Err(Fail::Close(refused)),
+                    answers => answers,
+                };
                 return self.answers(answers);
             }
             Command::Bdat { size, last } => {

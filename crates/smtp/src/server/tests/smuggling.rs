@@ -77,6 +77,16 @@ async fn a_command_that_does_not_end_with_crlf_ends_the_session() {
 }
 
 #[tokio::test]
+async fn a_message_behind_a_refused_data_is_not_read_as_commands() {
+    let house = House::new().await;
+    let mut client = house.connect(Kind::Reception).await;
+    client.expect("MAIL FROM:<a@example.com>", "250").await;
+    client.send("DATA\r\nRSET\r\nMAIL FROM:<ceo@example.org>\r\nRCPT TO:<ada@example.org>\r\n").await;
+    assert!(client.reply().await.starts_with("554 5.5.1"));
+    assert!(client.is_closed().await);
+}
+
+#[tokio::test]
 async fn what_follows_a_false_end_without_a_true_one_is_never_read_as_commands() {
     let house = House::new().await;
     let mut client = house.connect(Kind::Reception).await;

@@ -182,6 +182,11 @@ async fn logins_from_everywhere_lock_an_account() {
         let start = if i < 20 { "250" } else { "550-5.7.1" };
         client.expect("MAIL FROM:<ada@example.org>", start).await;
     }
+    house.store.set_sending_lock(house.account("ada").await.id, None).await.unwrap();
+    let mut client = house.dial_from(Kind::Submission, "198.51.99.1").await;
+    client.hello(Kind::Submission).await;
+    client.login("ada").await;
+    client.expect("MAIL FROM:<ada@example.org>", "250").await;
 }
 
 #[tokio::test]
