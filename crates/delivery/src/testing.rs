@@ -211,6 +211,8 @@ impl House {
             let report = account.check(sterna_message::check_structure).await.unwrap();
             assert!(report.is_sound(), "{}: {:?}", record.address, report.findings);
         }
+        let report = self.store.check_directory().await.unwrap();
+        assert!(report.is_sound(), "{:?}", report.findings);
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::attempt::DIRECT;
 use crate::testing::{House, at, from, hello, mail};
 use crate::{Body, Outcome, Recipient};
 
@@ -135,4 +136,27 @@ async fn a_delivery_may_run_in_a_task_of_its_own() {
         delivery.accept(&hello("anne"), &[Recipient::new(&at("anne"))]).await
     });
     assert_eq!(task.await.unwrap(), [Outcome::Delivered]);
+}
+
+#[tokio::test]
+async fn mails_to_one_mailbox_and_to_many_at_the_same_time_are_all_stored_once() {
+    let house = House::new().await;
+    let names: Vec<String> = (0..DIRECT).map(|n| format!("u{n}")).collect();
+    for name in &names {
+        house.add(name).await;
+    }
+    let all: Vec<Recipient> = names.iter().map(|name| Recipient::new(&at(name))).collect();
+    let tasks: Vec<_> = (0..10)
+        .map(|_| {
+            let (delivery, all) = (house.delivery.clone(), all.clone());
+            tokio::spawn(async move { delivery.accept(&hello("all"), &all).await })
+        })
+        .collect();
+    for task in tasks {
+        assert!(task.await.unwrap().iter().all(|outcome| *outcome == Outcome::Delivered));
+    }
+    for name in &names {
+        assert_eq!(house.inbox(name).await.len(), 10, "{name}");
+    }
+    house.check().await;
 }
