@@ -1,13 +1,14 @@
-//! Everything durable: accounts, the directory, bodies, moves; and the checker that proves it sound.
+//! Everything durable: accounts, the directory, bodies, moves, the queue; and the checker that proves it sound.
 //!
 //! ```text
 //! data/
 //!   lock                     held by the process that has the store open
 //!   secret.key               seals the passwords of sources
-//!   directory.db             domains, accounts, credentials, moves
+//!   directory.db             domains, accounts, aliases, credentials, moves, the queue, limits and keys of outgoing mail
+//!   blobs/<blake3>-<once>    large bodies of queued messages
 //!   incoming/                large bodies on their way in; emptied at start
 //!   accounts/2a/42/          one account is one directory: copy it, check it, delete it
-//!     account.db             mailboxes, messages, structures, small bodies, the change log
+//!     account.db             mailboxes, messages, structures, small bodies, the change log, Sieve scripts
 //!     blobs/<blake3>-<once>  large bodies, compressed
 //! ```
 //!

@@ -31,7 +31,7 @@ fn is_cheap(step: &str) -> bool {
 fn the_runner_and_the_operator_ask_by_index() {
     let text = |s: &str| Some(s.to_owned());
     let mut questions: Vec<String> =
-        [claim::DESTINATIONS, claim::BATCHES, claim::HELD, stats::DUE, stats::OLDEST, stats::FULLEST, REFRESH]
+        [claim::DESTINATIONS, claim::BATCHES, claim::HELD, stats::DUE, stats::OLDEST, REFRESH]
             .into_iter()
             .map(str::to_owned)
             .collect();

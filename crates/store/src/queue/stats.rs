@@ -19,7 +19,8 @@ pub(super) const DUE: &str = "SELECT CAST(COALESCE(SUM(due.recipients), 0) AS BI
 
 pub(super) const OLDEST: &str = "SELECT queued_ms FROM queue_message ORDER BY id LIMIT 1";
 
-/// The fullest destinations.
+/// The fullest destinations. An index of a number that changes with every message would cost each of them more than a look at
+/// all destinations costs now and then.
 pub(super) const FULLEST: &str =
     "SELECT name, recipients, next_ms FROM queue_destination ORDER BY recipients DESC LIMIT ?1";
 
@@ -53,7 +54,7 @@ pub struct DestinationStats {
 }
 
 impl Store {
-    /// How much waits. Cheap, however much it is.
+    /// How much waits: counters that are kept, and a look at each destination. However many messages wait, none is looked at.
     pub async fn queue_stats(&self) -> Result<QueueStats> {
         self.directory()
             .read(|tx| {

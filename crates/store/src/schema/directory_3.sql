@@ -110,7 +110,6 @@ CREATE TABLE queue_destination (
     recipients INTEGER NOT NULL                -- = the sum of theirs, at least 1
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX queue_destination_next ON queue_destination (next_ms, name);
-CREATE INDEX queue_destination_recipients ON queue_destination (recipients);
 
 -- One row.
 CREATE TABLE queue_total (

@@ -99,7 +99,6 @@ CREATE TABLE queue_destination (
     recipients BIGINT NOT NULL
 ) WITH (fillfactor = 50);
 CREATE INDEX queue_destination_next ON queue_destination (next_ms, name);
-CREATE INDEX queue_destination_recipients ON queue_destination (recipients);
 
 CREATE TABLE queue_total (
     id         BIGINT PRIMARY KEY,
