@@ -41,8 +41,9 @@ pub(crate) async fn pass(context: &Context, login: &Pop3Login, memory: &mut Memo
     let listing = Listing::read(&mut connection).await?;
     context.reporter.set(|p| (p.folders_total, p.folders_done) = (1, 0));
     if memory.listing.as_ref() != Some(&listing) {
-        carry(context, login, &mut connection, &listing, memory).await?;
-        memory.listing = Some(listing);
+        // What the source does not give is asked for again in each pass.
+        let complete = carry(context, login, &mut connection, &listing, memory).await?;
+        memory.listing = complete.then_some(listing);
     }
     // Only a courtesy: everything is committed.
     let _ = connection.quit().await;
@@ -51,13 +52,14 @@ pub(crate) async fn pass(context: &Context, login: &Pop3Login, memory: &mut Memo
     Ok(())
 }
 
+/// `true`: all that is listed is here.
 async fn carry(
     context: &Context,
     login: &Pop3Login,
     connection: &mut Connection,
     listing: &Listing,
     memory: &mut Memory,
-) -> Result<()> {
+) -> Result<bool> {
     let account = &context.account;
     let mailbox = account.write(begin).await?;
     let read = move |tx: &Tx<'_>| messages(tx, mailbox);
@@ -85,11 +87,12 @@ async fn carry(
     if !listing.has_uidls {
         reasons.push(format!("{} has no unique ids (UIDL): messages have some of ours", login.at()));
     }
+    let told = reasons.len();
     Fetching { context, mailbox, known }.run(connection, &wanted, &mut reasons).await?;
     let present = account.read(read).await?;
     let mut matching = Matching::new(&listing.messages, &present);
     matching.by_id();
-    let (changes, complete) = (matching.changes(), reasons.len() <= 2);
+    let (changes, complete) = (matching.changes(), reasons.len() == told);
     let reasons = Some(reasons).filter(|reasons| memory.reasons.as_ref() != Some(reasons));
     let noted = reasons.clone();
     let messages = u32::try_from(listing.messages.len()).unwrap_or(u32::MAX);
@@ -106,7 +109,7 @@ async fn carry(
     };
     account.write(settle).await?;
     memory.reasons = reasons.or(memory.reasons.take());
-    Ok(())
+    Ok(complete)
 }
 
 /// INBOX, with a cursor of its own.
@@ -213,6 +216,8 @@ impl Fetching<'_> {
         let count = arrived.len() as u64;
         let batch = arrived.into_iter().map(|message| (message.uidl, message.email)).collect();
         self.context.account.write(move |tx| import(tx, mailbox, batch)).await?;
+        #[cfg(test)]
+        self.context.faults.lose_answer()?;
         self.context.counters.messages.fetch_add(count, Ordering::Relaxed);
         self.context.counters.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.context.reporter.carried(count, bytes);

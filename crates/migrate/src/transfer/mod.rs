@@ -31,7 +31,7 @@ pub(crate) struct Context {
     /// Groups of bodies that are scanned at the same time.
     ingest: Arc<Semaphore>,
     #[cfg(test)]
-    faults: crate::tests::Faults,
+    pub faults: crate::tests::Faults,
 }
 
 impl Context {
