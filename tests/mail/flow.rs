@@ -23,7 +23,8 @@ print(json.dumps(verdicts))
 fn publish_keys(site: &Site) -> serde_json::Value {
     let mut records = serde_json::Map::new();
     for algorithm in ["rsa", "ed25519"] {
-        let key = site.sterna.json(&["domain", "dkim", "here.test", "add", "--algorithm", algorithm], "");
+        let made = site.sterna.json(&["domain", "dkim", "here.test", "add", "--algorithm", algorithm], "");
+        let key = &made[0];
         let (name, value) = (key["record_name"].as_str().unwrap(), key["record"].as_str().unwrap());
         site.dns.set(name, "TXT", 60, value);
         records.insert(name.trim_end_matches('.').to_owned(), value.into());
@@ -133,7 +134,7 @@ fn a_held_message_waits_until_it_is_released_and_a_removed_one_never_goes() {
     site.submit("bob@there.test", "second").success();
     let listed = site.sterna.json(&["queue", "list"], "");
     let ids: Vec<String> =
-        listed["messages"].as_array().unwrap().iter().map(|m| m["id"].to_string().replace('"', "")).collect();
+        listed.as_array().unwrap().iter().map(|m| m["id"].to_string().replace('"', "")).collect();
     assert_eq!(ids.len(), 2, "{listed}");
     site.sterna.cli(&["queue", "hold", &ids[0]], "").success();
     site.sterna.cli(&["queue", "remove", &ids[1]], "").success();

@@ -73,7 +73,6 @@ async fn deliver(session: &mut Session, transaction: &Transaction, intake: Intak
     } else {
         vec![combined(&outcomes, &id)]
     };
-    #[cfg(feature = "queue")]
     super::report::tell(&service, session.kind, &mail, &transaction.recipients, &outcomes).await;
     Ok(replies)
 }

@@ -27,7 +27,6 @@ mod peer;
 mod policy;
 mod rcpt;
 mod reply;
-#[cfg(feature = "queue")]
 mod report;
 mod session;
 mod submission;

@@ -3,6 +3,7 @@
 mod collect;
 mod limits;
 mod listen;
+mod rotation;
 mod services;
 mod tls;
 
@@ -39,6 +40,7 @@ pub async fn serve(config: &Config) -> Result<()> {
     let (shutdown, watched) = watch::channel(false);
     tokio::spawn(collect::run(platform.store.clone(), config.collect, watched.clone()));
     let places = Arc::new(Semaphore::new(config.max_connections as usize));
+    tokio::spawn(rotation::run(platform.store.clone(), services.resolver.clone(), watched.clone()));
     announce(&listeners);
     for (listener, servant) in listeners {
         tokio::spawn(listener.serve(servant(&services), places.clone(), watched.clone()));

@@ -72,6 +72,8 @@ pub(super) struct Services {
     pub http: Servant,
     /// Works the queue off.
     pub runner: Runner,
+    /// What all of them ask the DNS by.
+    pub resolver: Resolver,
 }
 
 impl Services {
@@ -109,7 +111,8 @@ impl Services {
             lmtp: Servant::Smtp(smtp, Kind::Lmtp),
             sieve: Servant::Sieve(sterna_sieve::server::Service::new(store.clone(), login, sieve)),
             http: Servant::Http(sterna_http::Service::new(http, store.clone())),
-            runner: Runner::new(delivery, resolver, queue(&config.mail)?),
+            runner: Runner::new(delivery, resolver.clone(), queue(&config.mail)?),
+            resolver,
         })
     }
 }
@@ -134,6 +137,7 @@ fn resolver(config: &Config) -> Result<Resolver> {
 fn queue(mail: &MailConfig) -> Result<QueueConfig> {
     let route =
         |relay: &crate::config::Relay| relay.url.parse::<Route>().map_err(|e| Error::new(format!("mail.relay: {e}")));
+    let (rest, longest) = QueueConfig::default().rest;
     Ok(QueueConfig {
         retry: mail.retry.clone(),
         relay: mail.relay.as_ref().map(route).transpose()?,
@@ -148,6 +152,8 @@ fn queue(mail: &MailConfig) -> Result<QueueConfig> {
         port: mail.outbound_port,
         allow_private: mail.allow_private,
         own_addresses: mail.own_addresses.clone(),
+        // A destination rests no longer than a message would after its first failure.
+        rest: (rest.min(mail.retry.first().copied().unwrap_or(rest)), longest),
         ..QueueConfig::default()
     })
 }

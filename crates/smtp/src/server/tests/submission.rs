@@ -203,7 +203,6 @@ async fn a_locked_or_suspended_account_sends_no_more() {
     client.expect("MAIL FROM:<ada@example.org>", "421 4.7.0").await;
 }
 
-#[cfg(feature = "queue")]
 #[tokio::test]
 async fn notices_that_were_asked_for_go_to_the_sender() {
     let house = House::new().await;
