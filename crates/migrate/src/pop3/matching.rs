@@ -5,8 +5,8 @@
 //! that are alike in all of it are paired in their order. What remains open is on one side only. A size alone decides
 //! nothing: a client that is told a wrong id never fetches the message that has it.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 use sterna_core::{BlobId, Uid, UidValidity};
@@ -221,6 +221,15 @@ impl<'m> Matching<'m> {
                 changes.push((here.uid, uidl.clone(), Some(order)));
             }
         }
+        changes.extend(self.withdrawn());
         changes
+    }
+
+    /// Messages whose id the source has given to another one meanwhile: no two may have the same here.
+    fn withdrawn(&self) -> Vec<(Uid, String, Option<u32>)> {
+        let given: HashSet<&str> = self.pairs().filter_map(|(remote, _)| remote.uidl.as_deref()).collect();
+        let open = self.open_here().into_iter().filter_map(|h| self.here.get(h));
+        let taken = open.filter_map(|here| Some((here.uid, here.uidl.as_deref().filter(|id| given.contains(id))?)));
+        taken.map(|(uid, uidl)| (uid, format!("{uidl}~{uid}"), None)).collect()
     }
 }

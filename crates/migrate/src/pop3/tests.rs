@@ -156,6 +156,17 @@ fn of_two_with_one_header_the_size_tells_which_is_which() {
 }
 
 #[test]
+fn an_id_that_was_given_to_another_message_is_taken_from_the_first() {
+    let mut ours = here(&[Mail { header: 1, body: 0 }, Mail { header: 2, body: 0 }]);
+    ours[0].uidl = Some("id-0".into());
+    let listed = remotes(&[Mail { header: 2, body: 0 }], false);
+    let mut matching = Matching::new(&listed, &ours);
+    matching.by_known();
+    matching.by_header(&HashMap::from([(0, [2; 32])]), &HashMap::from([(0, [1; 32]), (1, [2; 32])]));
+    assert_eq!(matching.changes(), [(uid(1), "id-0".into(), Some(1)), (uid(0), "id-0~1".into(), None)]);
+}
+
+#[test]
 fn a_form_is_one_that_every_message_has_with_another_uid() {
     let validity = UidValidity::new(7).unwrap();
     let ours = [Mail { header: 1, body: 0 }, Mail { header: 2, body: 0 }];
