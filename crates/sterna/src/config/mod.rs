@@ -15,7 +15,6 @@ mod secret;
 mod store;
 pub mod template;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -52,10 +51,6 @@ pub struct Config {
     pub dns: DnsConfig,
     /// What mail clients are told.
     pub clients: ClientSettings,
-    /// [`Listen::imap`].
-    pub imap: Vec<SocketAddr>,
-    /// [`Listen::imaps`].
-    pub imaps: Vec<SocketAddr>,
     /// Certificate chain and key, PEM; `None`: a self-signed certificate.
     pub tls: Option<TlsFiles>,
     /// Passwords without TLS.
@@ -178,8 +173,6 @@ fn parse(
         dns: read.dns.read()?,
         clients: read.clients.read(&hostname, &listen)?,
         hostname,
-        imap: listen.imap.clone(),
-        imaps: listen.imaps.clone(),
         listen,
         tls,
         plaintext: plaintext(read.auth.plaintext.as_deref())?,
@@ -263,7 +256,7 @@ mod tests {
     fn the_file_that_init_writes_is_good() {
         let config = read(&template::text("mail.example.org")).unwrap();
         assert_eq!(config.hostname, "mail.example.org");
-        assert_eq!(config.imap, ["127.0.0.1:1143".parse().unwrap()]);
+        assert_eq!(config.listen.imap, ["127.0.0.1:1143".parse().unwrap()]);
         assert_eq!(config.store, StoreConfig::embedded(Path::new("/etc/data")));
         assert_eq!(config.collect, Collect::default());
     }
