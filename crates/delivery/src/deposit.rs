@@ -8,6 +8,7 @@ use sterna_store::{Account, Error, NewEmail, Result, Tx};
 
 use crate::letter::Letter;
 use crate::notice::Notice;
+use crate::place::Kept;
 use crate::resolve::Place;
 use crate::send::delivered_to;
 use crate::service::Inner;
@@ -59,7 +60,10 @@ impl Inner {
 
     async fn try_deposit(&self, mail: &Mail, place: &Place) -> Result<Deposit> {
         let account = self.store.account(place.account.id).await?;
-        let inbox = self.inbox(&account).await?;
+        let kept = match mail.quarantine {
+            true => Kept::Junk,
+            false => Kept::Inbox(self.inbox(&account).await?),
+        };
         let trace = [return_path(&mail.envelope.sender), delivered_to(place.account.address.as_str())].concat();
         let email = Letter::new(trace, mail).ingest(account.blobs(), mail.received).await?;
         let limited = place.account.quota_bytes.is_some();
@@ -67,7 +71,7 @@ impl Inner {
             if let Some((name, text)) = tx.active_sieve()? {
                 return Ok(First::Script { name, text, email: Box::new(email) });
             }
-            tx.append(inbox, &email, &Flags::default())?;
+            tx.append(kept.mailbox(tx)?, &email, &Flags::default())?;
             Ok(First::Done(if limited { nearly_full(tx)? } else { None }))
         });
         match first.await? {
@@ -75,9 +79,7 @@ impl Inner {
                 self.warn(place, full).await;
                 Ok(Deposit::Done)
             }
-            First::Script { name, text, email } => {
-                self.filter(mail, place, &account, inbox, (name, text), *email).await
-            }
+            First::Script { name, text, email } => self.filter(mail, place, &account, kept, (name, text), *email).await,
         }
     }
 

@@ -18,8 +18,13 @@ const MAX_VERSIONS: usize = 8;
 /// Where a message is filed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
-    Inbox,
-    Mailbox { name: String, special_use: Option<Role>, create: bool },
+    /// Nowhere else: INBOX, or the mailbox for junk.
+    Kept,
+    Mailbox {
+        name: String,
+        special_use: Option<Role>,
+        create: bool,
+    },
 }
 
 /// One copy of the message in the account.
@@ -52,14 +57,14 @@ pub(crate) struct Decision {
     pub remember: Vec<Remember>,
     /// The sender is told this.
     pub reject: Option<String>,
-    /// What is wrong with the script; the message is filed in INBOX.
+    /// What is wrong with the script; the message is kept.
     pub broken: Option<String>,
 }
 
 impl Decision {
     /// What is done without a script, or with one that cannot be used.
     pub fn keep(broken: Option<String>) -> Decision {
-        let filing = Filing { target: Target::Inbox, flags: Flags::default(), version: 0 };
+        let filing = Filing { target: Target::Kept, flags: Flags::default(), version: 0 };
         Decision { filings: vec![filing], versions: vec![None], broken, ..Decision::default() }
     }
 
@@ -67,7 +72,7 @@ impl Decision {
         let mut decision = Decision::default();
         for action in actions {
             match action {
-                Action::Keep { flags, header } => decision.file(Target::Inbox, &flags, header),
+                Action::Keep { flags, header } => decision.file(Target::Kept, &flags, header),
                 Action::FileInto { mailbox, special_use, create, flags, header } => {
                     decision.file(Target::Mailbox { name: mailbox, special_use, create }, &flags, header);
                 }
@@ -108,7 +113,7 @@ impl Decision {
         let redirects = std::mem::take(&mut self.redirects);
         for (to, header) in redirects {
             match is_own(&to) {
-                true => self.file(Target::Inbox, &[], header),
+                true => self.file(Target::Kept, &[], header),
                 false => self.redirects.push((to, header)),
             }
         }

@@ -183,8 +183,11 @@ pub struct Mail {
     pub body: Body,
     /// When it was accepted.
     pub received: DateTime,
-    /// The sender's domain was authenticated (SPF, DKIM or DMARC passed, or a login): a bounce would not be backscatter.
+    /// The domain of the envelope's sender was authenticated (SPF passed for it, or a DKIM signature of its organisation, or
+    /// a login): a bounce would not be backscatter. What stands in From is no reason.
     pub authenticated: bool,
+    /// The author's domain asks to take it as suspicious (DMARC): what no script files elsewhere goes into the junk mailbox.
+    pub quarantine: bool,
     /// The account that submitted it, if one did.
     pub submitter: Option<sterna_core::AccountId>,
 }

@@ -1,4 +1,5 @@
-//! The mailbox that a script names: found as clients see it, or made.
+//! The mailbox that a mail goes into: the one that a script names, found as clients see it, or made; else INBOX or the one
+//! for junk.
 
 use sterna_core::{MailboxId, Role};
 use sterna_store::{Error, Mailbox, MailboxTree, NewMailbox, Result, Tx};
@@ -8,6 +9,9 @@ use crate::filter::Target;
 /// The longest path that a script may make, bytes of UTF-8, and the deepest, components: as for IMAP's CREATE.
 const PATH_MAX: usize = 1024;
 const DEPTH_MAX: usize = 50;
+
+/// The name of a mailbox for junk that delivery makes.
+const JUNK: &str = "Junk";
 
 /// The account's mailboxes, and the prefix that clients see before their names.
 pub(crate) fn tree(tx: &Tx<'_>) -> Result<(MailboxTree, String)> {
@@ -36,9 +40,44 @@ pub(crate) fn inbox(tx: &Tx<'_>) -> Result<MailboxId> {
     found.map(|mailbox| mailbox.id).ok_or_else(|| Error::Corrupt("the account has no INBOX".into()))
 }
 
-/// The mailbox for a filing. What is not there and is not to be made, or cannot be, is INBOX: no message is lost for a name.
-pub(crate) fn target(tx: &Tx<'_>, inbox: MailboxId, target: &Target) -> Result<MailboxId> {
-    let Target::Mailbox { name, special_use, create } = target else { return Ok(inbox) };
+/// Where mail goes that nobody files elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kept {
+    /// INBOX.
+    Inbox(MailboxId),
+    /// The mailbox for junk, made when the first mail needs it.
+    Junk,
+}
+
+impl Kept {
+    pub fn mailbox(self, tx: &Tx<'_>) -> Result<MailboxId> {
+        match self {
+            Kept::Inbox(inbox) => Ok(inbox),
+            Kept::Junk => junk(tx),
+        }
+    }
+}
+
+/// The mailbox with the role of junk. If there is none, "Junk" gets the role, and is made if it is not there.
+fn junk(tx: &Tx<'_>) -> Result<MailboxId> {
+    let (tree, _) = tree(tx)?;
+    let with_role = tree.iter().map(|(_, mailbox)| mailbox).find(|mailbox| mailbox.role == Some(Role::Junk));
+    let Some(found) = with_role.or_else(|| tree.find(JUNK)) else {
+        let new = NewMailbox { role: Some(Role::Junk), subscribed: true, ..NewMailbox::named(JUNK) };
+        return Ok(tx.create_mailbox(&new)?.id);
+    };
+    if found.role.is_none() {
+        tx.set_role(found.id, Some(Role::Junk))?;
+    }
+    if !found.selectable {
+        tx.set_selectable(found.id, true)?;
+    }
+    Ok(found.id)
+}
+
+/// The mailbox for a filing. What is not there and is not to be made, or cannot be, is kept: no message is lost for a name.
+pub(crate) fn target(tx: &Tx<'_>, kept: Kept, target: &Target) -> Result<MailboxId> {
+    let Target::Mailbox { name, special_use, create } = target else { return kept.mailbox(tx) };
     let (tree, prefix) = tree(tx)?;
     if let Some(found) = special_use.and_then(|role| with_role(&tree, role)) {
         return Ok(found.id);
@@ -50,11 +89,11 @@ pub(crate) fn target(tx: &Tx<'_>, inbox: MailboxId, target: &Target) -> Result<M
             Ok(found.id)
         }
         None if *create => match make(tx, &tree, path(&prefix, name)) {
-            Ok(made) => Ok(made.unwrap_or(inbox)),
-            Err(Error::Invalid(_) | Error::NotPermitted(_) | Error::MailboxExists(_)) => Ok(inbox),
+            Ok(Some(made)) => Ok(made),
+            Ok(None) | Err(Error::Invalid(_) | Error::NotPermitted(_) | Error::MailboxExists(_)) => kept.mailbox(tx),
             Err(error) => Err(error),
         },
-        _ => Ok(inbox),
+        _ => kept.mailbox(tx),
     }
 }
 

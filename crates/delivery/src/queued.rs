@@ -27,6 +27,8 @@ struct MessageOptions {
     binary: bool,
     require_tls: bool,
     authenticated: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    quarantine: bool,
     /// When it was accepted: seconds since 1970, and minutes east of UTC.
     received: i64,
     offset: i16,
@@ -53,8 +55,17 @@ impl Default for RecipientOptions {
 /// What the queue keeps of a mail beside its sender and its bytes.
 pub fn message_options(mail: &Mail) -> String {
     let Envelope { sender: _, headers_only, envid, smtputf8, binary, require_tls } = mail.envelope.clone();
-    let (authenticated, received, offset) = (mail.authenticated, mail.received.unix, mail.received.offset);
-    json(&MessageOptions { headers_only, envid, smtputf8, binary, require_tls, authenticated, received, offset })
+    json(&MessageOptions {
+        headers_only,
+        envid,
+        smtputf8,
+        binary,
+        require_tls,
+        authenticated: mail.authenticated,
+        quarantine: mail.quarantine,
+        received: mail.received.unix,
+        offset: mail.received.offset,
+    })
 }
 
 /// What the queue keeps of a recipient beside its address.
@@ -100,6 +111,7 @@ pub async fn to_mail(store: &Store, claim: &QueueClaim) -> Result<Mail> {
         body: read_body(store, claim).await?,
         received,
         authenticated: options.authenticated,
+        quarantine: options.quarantine,
         submitter: claim.message.submitter,
     })
 }

@@ -15,10 +15,11 @@ use crate::deposit::{Deposit, nearly_full, return_path};
 use crate::filter::{Decision, Reply, decide, merge};
 use crate::letter::Letter;
 use crate::notice::Notice;
+use crate::place::{self, Kept};
 use crate::resolve::Place;
 use crate::send::delivered_to;
 use crate::service::Inner;
-use crate::{Mail, Refusal, place};
+use crate::{Mail, Refusal};
 
 /// How often the user is told that his script cannot be used, seconds.
 const SCRIPT_NOTICE: i64 = 86_400;
@@ -47,7 +48,7 @@ impl Inner {
         mail: &Mail,
         place: &Place,
         account: &Account,
-        inbox: MailboxId,
+        kept: Kept,
         (name, text): (String, String),
         email: NewEmail,
     ) -> Result<Deposit> {
@@ -79,7 +80,7 @@ impl Inner {
             self.redirect(letter, mail, &own, to).await?;
         }
         let (reject, broken) = (decision.reject.take(), decision.broken.clone());
-        let after = account.write(move |tx| carry_out(tx, inbox, decision, &emails)).await?;
+        let after = account.write(move |tx| carry_out(tx, kept, decision, &emails)).await?;
         if let Some(error) = broken.filter(|_| after.tell_broken) {
             self.tell(place, &Notice::BrokenScript { name, error }).await;
         }
@@ -114,7 +115,7 @@ impl Inner {
         let external = is_external(mail, &place.account.address);
         let environment = [("vnd.sterna.external", if external { "yes".to_owned() } else { String::new() })];
         let (hostname, now) = (self.config.hostname.clone(), self.store.clock().unix());
-        let (sender, recipient) = (mail.envelope.sender.clone(), place.reached.clone());
+        let (sender, recipient, may_reply) = (mail.envelope.sender.clone(), place.reached.clone(), !mail.quarantine);
         let limits = Limits { redirects: self.config.max_redirects, ..Limits::default() };
         account
             .read(move |tx| {
@@ -128,7 +129,8 @@ impl Inner {
                     full_name: None,
                     hostname: &hostname,
                     environment: &environment,
-                    may_reply: true,
+                    // Whoever is named as the sender of a forgery wants no reply.
+                    may_reply,
                     now,
                 };
                 let mut decision = decide(tx, &text, &message, &limits)?;
@@ -156,11 +158,11 @@ fn edited(mail: &Mail, own: &Address, header: Option<&[u8]>, body_at: u64, to_ma
 }
 
 /// Everything that a decision changes in the account.
-fn carry_out(tx: &Tx<'_>, inbox: MailboxId, decision: Decision, emails: &[NewEmail]) -> Result<After> {
+fn carry_out(tx: &Tx<'_>, kept: Kept, decision: Decision, emails: &[NewEmail]) -> Result<After> {
     let mut after = After::default();
     let mut placed: Vec<(MailboxId, usize, Flags)> = Vec::new();
     for filing in decision.filings {
-        let mailbox = place::target(tx, inbox, &filing.target)?;
+        let mailbox = place::target(tx, kept, &filing.target)?;
         // Two names may lead to one mailbox: it gets one copy.
         match placed.iter_mut().find(|(known, ..)| *known == mailbox) {
             Some((.., flags)) => merge(flags, &filing.flags),

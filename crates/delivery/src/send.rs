@@ -116,6 +116,7 @@ impl Inner {
             body: Body::Memory(reply.message.into()),
             received: self.store.clock().now(),
             authenticated: true,
+            quarantine: false,
             submitter: None,
         };
         self.enqueue(&mail, &recipients).await?;

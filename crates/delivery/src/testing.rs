@@ -31,6 +31,7 @@ pub(crate) fn from(sender: &str, text: &str) -> Mail {
         body: Body::Memory(Bytes::copy_from_slice(text.as_bytes())),
         received: DateTime::utc(NOW),
         authenticated: true,
+        quarantine: false,
         submitter: None,
     }
 }

@@ -3,6 +3,7 @@
 mod accept;
 mod addresses;
 mod forwards;
+mod junk;
 mod queue;
 mod quota;
 mod scripts;

@@ -13,6 +13,7 @@ async fn what_was_queued_comes_back_as_it_was() {
     mail.trace = Bytes::from_static(b"Received: x\r\n");
     mail.received = DateTime { unix: NOW - 7, offset: -90 };
     mail.submitter = Some(house.id("anne").await);
+    mail.quarantine = true;
     mail.envelope = Envelope {
         headers_only: Some(true),
         envid: Some("QQ\"314159\\".into()),
@@ -35,7 +36,7 @@ async fn what_was_queued_comes_back_as_it_was() {
     let back = queued::to_mail(&house.store, &claim).await.unwrap();
     assert_eq!(back.envelope, mail.envelope);
     assert_eq!((back.received, back.authenticated, back.submitter), (mail.received, true, mail.submitter));
-    assert!(back.trace.is_empty());
+    assert!(back.quarantine && back.trace.is_empty());
     let Body::Memory(bytes) = &back.body else { panic!("{back:?}") };
     assert_eq!(bytes.as_ref(), b"Received: x\r\nSubject: x\r\n\r\nbody\r\n");
     let all: Vec<Recipient> = claim.recipients.iter().map(queued::to_recipient).collect();

@@ -120,6 +120,7 @@ mod tests {
             body: spool.finish().unwrap(),
             received: DateTime::utc(0),
             authenticated: true,
+            quarantine: false,
             submitter: None,
         };
         (directory, mail)

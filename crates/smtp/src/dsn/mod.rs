@@ -62,6 +62,7 @@ pub async fn report(delivery: &Delivery, kind: Kind, mail: &Mail, reported: &[Re
         body: sterna_delivery::Body::Memory(body.into()),
         received: now,
         authenticated: true,
+        quarantine: false,
         submitter: None,
     };
     // RFC 3464 §2: nobody is told about a report.

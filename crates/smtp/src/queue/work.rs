@@ -142,6 +142,7 @@ fn without_body(claim: &QueueClaim) -> Mail {
         body: Body::Memory(Bytes::new()),
         received: DateTime::utc(claim.message.queued_ms / 1000),
         authenticated: true,
+        quarantine: false,
         submitter: claim.message.submitter,
     }
 }

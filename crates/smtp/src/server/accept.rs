@@ -34,7 +34,7 @@ async fn deliver(session: &mut Session, transaction: &Transaction, intake: Intak
     let taken = intake.finish().await?;
     let now = service.delivery.store().clock().now();
     let id = trace::id(now);
-    let (front, authenticated) = judge(session, transaction, &taken).await?;
+    let Judged { front, authenticated, quarantine } = judge(session, transaction, &taken).await?;
     let received = received(session, transaction, &id).await;
     let front = match front {
         Front::Verified(header) => header,
@@ -55,6 +55,7 @@ async fn deliver(session: &mut Session, transaction: &Transaction, intake: Intak
         body: taken.body,
         received: now,
         authenticated,
+        quarantine,
         submitter: session.user.as_ref().map(|user| user.id),
     };
     let outcomes = service.delivery.accept(&mail, &transaction.recipients).await;
@@ -85,23 +86,34 @@ enum Front {
     Sign(String),
 }
 
-/// Whether a message that is in is taken; what goes in front, and whether its sender is who it says.
-async fn judge(session: &Session, transaction: &Transaction, taken: &Taken) -> Result<(Front, bool), Reply> {
+/// A message that is taken.
+struct Judged {
+    front: Front,
+    /// See [`Mail::authenticated`] and [`Mail::quarantine`].
+    authenticated: bool,
+    quarantine: bool,
+}
+
+/// Whether a message that is in is taken, and as what.
+async fn judge(session: &Session, transaction: &Transaction, taken: &Taken) -> Result<Judged, Reply> {
+    let known = |front| Judged { front, authenticated: true, quarantine: false };
     match session.kind {
         Kind::Submission => {
             let domain = submission::check_authors(&taken.summary, &transaction.identities)?;
-            Ok((Front::Sign(domain), true))
+            Ok(known(Front::Sign(domain)))
         }
         // Who hands mail over by LMTP has judged it, and tells its sender what becomes of it.
-        Kind::Lmtp => Ok((Front::Verified(String::new()), true)),
+        Kind::Lmtp => Ok(known(Front::Verified(String::new()))),
         Kind::Reception => {
             let helo = session.hello.as_ref().map_or("", |(_, name)| name);
             let sender = &transaction.envelope.sender;
             let found = session.service.auth.verify(session.peer.ip, helo, sender, &taken.body).await;
-            match found.disposition {
-                Disposition::Reject { text } => Err(Reply::new(550, "5.7.1", text)),
-                Disposition::Accept | Disposition::Quarantine => Ok((Front::Verified(found.header), found.passed)),
-            }
+            let quarantine = match found.disposition {
+                Disposition::Reject { text } => return Err(Reply::new(550, "5.7.1", text)),
+                Disposition::Quarantine => true,
+                Disposition::Accept => false,
+            };
+            Ok(Judged { front: Front::Verified(found.header), authenticated: found.passed, quarantine })
         }
     }
 }

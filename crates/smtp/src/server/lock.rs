@@ -81,6 +81,7 @@ async fn tell_postmaster(service: &Service, account: &AccountRecord, reason: &st
         body: Body::Memory(text.into()),
         received: now,
         authenticated: true,
+        quarantine: false,
         submitter: None,
     };
     let outcomes = delivery.accept(&mail, &[Recipient::new(&postmaster)]).await;

@@ -135,11 +135,17 @@ impl House {
 
     /// The bytes of the messages in an INBOX.
     pub async fn inbox(&self, name: &str) -> Vec<Vec<u8>> {
+        self.messages(name, "INBOX").await
+    }
+
+    /// The same of another mailbox.
+    pub async fn messages(&self, name: &str, mailbox: &str) -> Vec<Vec<u8>> {
         let account = self.store.account(self.account(name).await.id).await.unwrap();
-        let read = account.read(|tx| {
-            let Some(inbox) = tx.mailbox_tree()?.find("INBOX").map(|m| m.id) else { return Ok(Vec::new()) };
+        let mailbox = mailbox.to_owned();
+        let read = account.read(move |tx| {
+            let Some(id) = tx.mailbox_tree()?.find(&mailbox).map(|m| m.id) else { return Ok(Vec::new()) };
             let mut all = Vec::new();
-            let _ = tx.emails(inbox, UidRange::ALL, |_, email| {
+            let _ = tx.emails(id, UidRange::ALL, |_, email| {
                 all.push(tx.blob(email.blob)?);
                 Ok(ControlFlow::Continue(()))
             })?;

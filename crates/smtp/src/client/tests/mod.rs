@@ -28,6 +28,7 @@ fn mail(text: &str) -> Mail {
         body: Body::Memory(Bytes::copy_from_slice(text.as_bytes())),
         received: DateTime::utc(0),
         authenticated: true,
+        quarantine: false,
         submitter: None,
     }
 }

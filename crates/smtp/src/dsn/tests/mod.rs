@@ -25,6 +25,7 @@ fn mail(sender: &str, text: &str) -> Mail {
         body: Body::Memory(Bytes::copy_from_slice(text.as_bytes())),
         received: DateTime::utc(1_800_000_000),
         authenticated: true,
+        quarantine: false,
         submitter: None,
     }
 }

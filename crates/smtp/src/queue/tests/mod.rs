@@ -177,6 +177,7 @@ fn mail(subject: &str) -> Mail {
         body: Body::Memory(text.into()),
         received: DateTime::utc(1_800_000_000),
         authenticated: true,
+        quarantine: false,
         submitter: None,
     }
 }

@@ -96,3 +96,18 @@ async fn a_recipient_that_fills_up_is_not_reported_to_a_forged_sender() {
     assert_eq!(house.inbox("ada").await.len(), 1);
     assert!(house.queue().await.is_empty());
 }
+
+#[tokio::test]
+async fn a_domain_that_asks_for_it_has_forged_mail_put_aside() {
+    let house = House::new().await;
+    house.dns.set("_dmarc.shop.example", "TXT", 60, "v=DMARC1; p=quarantine");
+    let mut client = house.dial_from(Kind::Reception, "192.0.2.1").await;
+    client.hello(Kind::Reception).await;
+    let text = "From: shop@shop.example\r\nTo: ada@example.org\r\nSubject: won\r\n\r\nclick\r\n";
+    assert!(client.message("x@elsewhere.example", &["ada@example.org"], text).await.starts_with("250"));
+    assert!(house.inbox("ada").await.is_empty());
+    let junk = house.messages("ada", "Junk").await;
+    assert_eq!(junk.len(), 1);
+    assert!(String::from_utf8_lossy(&junk[0]).contains("dmarc=fail"));
+    house.check().await;
+}
