@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sterna_core::{AccountId, Address, Clock};
-use tokio::sync::watch;
 
 use crate::account::{Account, IndexCache, TABLES};
 use crate::blob::Collected;
@@ -15,7 +14,7 @@ use crate::db::{Backend, Database, Registry, blocking};
 use crate::directory::{AccountRecord, AccountStatus, JobKind, MoveRecord, PasswordCache, hash_password};
 use crate::error::{Error, Result};
 use crate::secret::SecretKey;
-use crate::{blob, schema};
+use crate::{blob, queue, schema};
 
 /// The directory's number where a database needs one.
 const DIRECTORY: AccountId = AccountId(0);
@@ -37,8 +36,7 @@ struct Inner {
     indexes: Arc<IndexCache>,
     open: Arc<Registry>,
     passwords: PasswordCache,
-    /// Counts what this process changed in the queue.
-    queue_changes: watch::Sender<u64>,
+    queue: queue::Desk,
     key: SecretKey,
     /// Held, and with it the lock, until the store is closed.
     _lock: File,
@@ -80,7 +78,7 @@ impl Store {
                 indexes: Arc::new(IndexCache::new(MAX_INDEXED_MESSAGES)),
                 open: Arc::default(),
                 passwords: PasswordCache::new()?,
-                queue_changes: watch::Sender::new(0),
+                queue: queue::Desk::default(),
                 _lock: lock,
             })))
         })
@@ -120,8 +118,8 @@ impl Store {
         &self.0.directory
     }
 
-    pub(crate) fn queue_changes(&self) -> &watch::Sender<u64> {
-        &self.0.queue_changes
+    pub(crate) fn queue_desk(&self) -> &queue::Desk {
+        &self.0.queue
     }
 
     /// An account's database as its callers see it.

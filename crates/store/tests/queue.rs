@@ -296,6 +296,28 @@ async fn changes_of_this_process_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_an_operator_wants_tried_now_is_told_apart() {
+    let (_dir, store) = open().await;
+    let mut retried = store.queue_retried();
+    let mut told = || std::mem::replace(&mut retried, store.queue_retried()).has_changed().unwrap();
+    let id = store.enqueue(message(&store, b"x", &["a@x.org"])).await.unwrap();
+    let claims = claim(&store, 1).await;
+    store.settle_queued(&claims[0], all(&claims[0], &retry(i64::MAX - 1)), vec![]).await.unwrap();
+    assert!(!told());
+    store.queue_retry(id).await.unwrap();
+    assert!(told());
+    store.queue_hold(id, true).await.unwrap();
+    assert!(!told());
+    store.queue_hold(id, false).await.unwrap();
+    assert!(told());
+    // Nothing came of these.
+    store.queue_hold(id, false).await.unwrap();
+    store.queue_retry(QueueId(id.0 + 1)).await.unwrap();
+    store.queue_remove(id).await.unwrap();
+    assert!(!told());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_message_to_nobody_is_refused_and_its_body_left_to_the_collector() {
     let (_dir, store) = open().await;
     let refused = store.enqueue(message(&store, b"x", &[])).await;

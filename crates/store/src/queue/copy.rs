@@ -4,7 +4,7 @@
 //! The target remembers how far it got, in the transaction of each message: what it has taken over once, and perhaps delivered
 //! since, is never taken over again.
 
-use super::enqueue::Past;
+use super::rows::Past;
 use super::{NewQueued, NewQueuedRecipient, QueueEntry, QueueFilter, QueueId};
 use crate::blob::{BlobWriter, CHUNK, PreparedBlob};
 use crate::db::{Tx, blocking, vals};
@@ -82,7 +82,7 @@ impl Tx<'_> {
             expires_ms: message.expires_ms,
             recipients: recipients.collect(),
         };
-        self.enqueue_with(&new, Some(&past))?;
+        self.enqueue_one(&new, Some(&past))?;
         self.execute(
             "INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2",
             vals![mark, &message.id.to_string()],

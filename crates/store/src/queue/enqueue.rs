@@ -1,10 +1,16 @@
-//! Queueing: a message and its recipients in one transaction. Messages that are queued at the same time share an fsync.
+//! Queueing: messages with their bodies and recipients, each whole in one transaction.
+//!
+//! The number of statements does not grow with the messages that are queued together ([`super::gather`]), and each counter is
+//! changed once for all of them.
 
 use std::collections::HashMap;
 
-use super::{BATCH_RECIPIENTS, NEVER, NewQueued, NewQueuedRecipient, QueueId};
-use crate::blob::Blobs;
-use crate::db::{Tx, Val, vals};
+use sterna_core::{BlobHash, BlobId};
+
+use super::rows::{Entry, Past, Placed};
+use super::{NewQueued, QueueId};
+use crate::blob::{Blobs, PreparedBlob};
+use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::store::Store;
 
@@ -14,163 +20,85 @@ impl Store {
         Blobs { db: self.directory().clone() }
     }
 
-    /// Queues a message; durable when this returns. [`Error::Invalid`] without recipients; [`Error::Unavailable`] if the
-    /// prepared body was left for so long that the collector took it.
+    /// Queues a message; durable when this returns. [`Error::Invalid`] without recipients, or with a NUL character;
+    /// [`Error::Unavailable`] if the prepared body was left for so long that the collector took it.
     pub async fn enqueue(&self, message: NewQueued) -> Result<QueueId> {
+        message.check()?;
+        if message.blob.is_inline() {
+            return self.enqueue_gathered(message).await;
+        }
         let id = self.directory().write(move |tx| tx.enqueue(&message)).await?;
         self.tell_queue_changed();
         Ok(id)
     }
 }
 
-/// What a message went through before it came here.
-pub(super) struct Past {
-    pub queued_ms: i64,
-    pub held: bool,
-    /// Of each recipient: attempts, the last error, whether the sender was told of a delay.
-    pub attempts: Vec<(u32, Option<String>, bool)>,
-}
-
-/// Recipients of one destination that are tried together.
-struct Batch<'a> {
-    destination: &'a str,
-    next_ms: i64,
-    recipients: u64,
-}
-
-/// Puts recipients into batches, in their order: for each the number of its batch. None is due before `earliest`.
-fn batches(recipients: &[NewQueuedRecipient], earliest: i64) -> (Vec<Batch<'_>>, Vec<usize>) {
-    let mut batches: Vec<Batch<'_>> = Vec::new();
-    let mut open: HashMap<&str, usize> = HashMap::new();
-    let mut places = Vec::with_capacity(recipients.len());
-    for recipient in recipients {
-        let destination = recipient.destination.as_str();
-        let due = recipient.due_ms.max(earliest);
-        let at = open
-            .get(destination)
-            .copied()
-            .filter(|at| batches.get(*at).is_some_and(|batch| batch.recipients < BATCH_RECIPIENTS as u64));
-        let at = at.unwrap_or_else(|| {
-            batches.push(Batch { destination, next_ms: NEVER, recipients: 0 });
-            open.insert(destination, batches.len() - 1);
-            batches.len() - 1
-        });
-        if let Some(batch) = batches.get_mut(at) {
-            batch.next_ms = batch.next_ms.min(due);
-            batch.recipients += 1;
+impl NewQueued {
+    /// Whether the database will take it.
+    fn check(&self) -> Result<()> {
+        if self.recipients.is_empty() {
+            return Err(Error::Invalid("a message without recipients cannot be queued".into()));
         }
-        places.push(at);
+        let of_recipients = self.recipients.iter().flat_map(|r| [&r.address, &r.destination, &r.options]);
+        match of_recipients.chain([&self.sender, &self.options]).any(|text| text.contains('\0')) {
+            true => Err(Error::Invalid("a message with a NUL character in its envelope cannot be queued".into())),
+            false => Ok(()),
+        }
     }
-    (batches, places)
 }
 
 impl Tx<'_> {
     pub(super) fn enqueue(&self, new: &NewQueued) -> Result<QueueId> {
-        self.enqueue_with(new, None)
+        self.enqueue_one(new, None)
     }
 
     /// The same for a message that waited elsewhere.
-    pub(super) fn enqueue_with(&self, new: &NewQueued, past: Option<&Past>) -> Result<QueueId> {
-        if new.recipients.is_empty() {
-            return Err(Error::Invalid("a message without recipients cannot be queued".into()));
+    pub(super) fn enqueue_one(&self, new: &NewQueued, past: Option<&Past>) -> Result<QueueId> {
+        let ids = self.enqueue_entries(&[Entry { new, past }])?;
+        ids.first().copied().ok_or_else(|| Error::Internal("a queued message got no number".into()))
+    }
+
+    /// Queues messages, in this order: all of them, or none.
+    pub(super) fn enqueue_all(&self, messages: &[NewQueued]) -> Result<Vec<QueueId>> {
+        let entries: Vec<Entry<'_>> = messages.iter().map(|new| Entry { new, past: None }).collect();
+        self.enqueue_entries(&entries)
+    }
+
+    fn enqueue_entries(&self, entries: &[Entry<'_>]) -> Result<Vec<QueueId>> {
+        if entries.is_empty() {
+            return Ok(Vec::new());
         }
+        entries.iter().try_for_each(|entry| entry.new.check())?;
         let now = self.db_millis()?;
-        let (queued, held) = past.map_or((now, false), |past| (past.queued_ms, past.held));
-        let blob = self.put_blob(&new.blob)?;
-        let id = QueueId(self.next_id()?);
-        self.execute(
-            "INSERT INTO queue_message (id, sender, options, submitter, blob_id, size, queued_ms, expires_ms, held, \
-             recipients) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-            vals![
-                id,
-                &new.sender,
-                &new.options,
-                new.submitter,
-                blob,
-                new.blob.size,
-                queued,
-                new.expires_ms,
-                held,
-                new.recipients.len()
-            ],
-        )?;
-        // What was due elsewhere stays so.
-        let earliest = past.map_or(now, |_| i64::MIN);
-        let (mut batches, places) = batches(&new.recipients, earliest);
-        if held {
-            batches.iter_mut().for_each(|batch| batch.next_ms = NEVER);
+        let mut bodies = self.known_bodies(entries)?;
+        let mut fresh: HashMap<BlobHash, &PreparedBlob> = HashMap::new();
+        for blob in entries.iter().map(|e| &e.new.blob).filter(|blob| !bodies.contains_key(&blob.hash)) {
+            fresh.insert(blob.hash, blob);
         }
-        self.insert_batches(id, &batches)?;
-        self.insert_recipients(id, new, &places, (earliest, past))?;
-        self.join_destinations(&batches)?;
-        self.count_queue(1, new.recipients.len() as i64, i64::from(held))?;
-        Ok(id)
+        let first = self.next_ids(fresh.len() + entries.len())?;
+        let fresh: Vec<(BlobId, &PreparedBlob)> = (first..).map(BlobId).zip(fresh.into_values()).collect();
+        self.insert_blobs(&fresh)?;
+        bodies.extend(fresh.iter().map(|(id, blob)| (blob.hash, *id)));
+        let ids = (first + fresh.len() as u64..).map(QueueId);
+        let placed = entries.iter().zip(ids).map(|(entry, id)| {
+            let body = bodies.get(&entry.new.blob.hash).copied();
+            let body = body.ok_or_else(|| Error::Internal("a queued message lost its body".into()))?;
+            Ok(Placed::new(*entry, id, body, now))
+        });
+        let placed: Vec<Placed<'_>> = placed.collect::<Result<_>>()?;
+        self.insert_placed(&placed)?;
+        Ok(placed.iter().map(|p| p.id).collect())
     }
 
-    fn insert_batches(&self, id: QueueId, batches: &[Batch<'_>]) -> Result<()> {
-        let rows: Vec<[Val<'_>; 5]> = (0u64..)
-            .zip(batches)
-            .map(|(n, b)| [id.into(), n.into(), b.destination.into(), b.next_ms.into(), b.recipients.into()])
-            .collect();
-        self.execute_many(
-            "INSERT INTO queue_batch (message_id, number, destination, next_ms, recipients, token) \
-             VALUES (?1, ?2, ?3, ?4, ?5, 0)",
-            &rows,
-        )
-    }
-
-    /// Recipients with the batches that they are in.
-    fn insert_recipients(
-        &self,
-        id: QueueId,
-        new: &NewQueued,
-        batches: &[usize],
-        (earliest, past): (i64, Option<&Past>),
-    ) -> Result<()> {
-        let mut attempts = past.map(|past| past.attempts.as_slice()).unwrap_or_default().iter();
-        let rows: Vec<[Val<'_>; 9]> = (1u64..)
-            .zip(new.recipients.iter().zip(batches))
-            .map(|(n, (r, batch))| {
-                let due = r.due_ms.max(earliest);
-                let (attempts, error, told) = match attempts.next() {
-                    Some((attempts, error, told)) => (*attempts, error.as_ref(), *told),
-                    None => (0, None, false),
-                };
-                [
-                    id.into(),
-                    (*batch).into(),
-                    n.into(),
-                    (&r.address).into(),
-                    (&r.options).into(),
-                    due.into(),
-                    attempts.into(),
-                    error.into(),
-                    told.into(),
-                ]
-            })
-            .collect();
-        self.execute_many(
-            "INSERT INTO queue_recipient (message_id, batch, id, address, options, due_ms, attempts, last_error, \
-             delay_told) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            &rows,
-        )
-    }
-
-    /// Adds batches to their destinations.
-    fn join_destinations(&self, batches: &[Batch<'_>]) -> Result<()> {
-        let mut joined: HashMap<&str, (i64, u64)> = HashMap::new();
-        for Batch { destination, next_ms, recipients } in batches {
-            let entry = joined.entry(destination).or_insert((NEVER, 0));
-            *entry = (entry.0.min(*next_ms), entry.1 + recipients);
+    /// Numbers of the bodies that are here already. Large ones are named here one by one: each has bytes of its own to settle.
+    fn known_bodies(&self, entries: &[Entry<'_>]) -> Result<HashMap<BlobHash, BlobId>> {
+        let mut known = HashMap::new();
+        for blob in entries.iter().map(|e| &e.new.blob).filter(|blob| !blob.is_inline()) {
+            known.insert(blob.hash, self.put_blob(blob)?);
         }
-        let rows: Vec<[Val<'_>; 3]> =
-            joined.iter().map(|(name, (next_ms, n))| [(*name).into(), (*next_ms).into(), (*n).into()]).collect();
-        self.execute_many(
-            "INSERT INTO queue_destination (name, next_ms, recipients) VALUES (?1, ?2, ?3) \
-             ON CONFLICT (name) DO UPDATE SET recipients = queue_destination.recipients + excluded.recipients, \
-             next_ms = CASE WHEN excluded.next_ms < queue_destination.next_ms THEN excluded.next_ms \
-             ELSE queue_destination.next_ms END",
-            &rows,
-        )
+        let asked = entries.iter().map(|e| e.new.blob.hash).filter(|hash| !known.contains_key(hash));
+        let asked: Vec<BlobHash> = asked.collect();
+        known.extend(self.find_blobs(&asked)?);
+        Ok(known)
     }
 }

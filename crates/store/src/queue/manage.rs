@@ -3,8 +3,6 @@
 
 use std::collections::HashSet;
 
-use tokio::sync::watch;
-
 use super::{QueueFilter, QueueId, QueueSelection};
 use crate::account::Account;
 use crate::db::{Tx, Val, vals};
@@ -42,16 +40,6 @@ impl Store {
         self.change_queued(which.into(), Change::Remove).await
     }
 
-    /// Tells that this process queued something, settled a claim or made messages due: a reason to look for work. Other
-    /// nodes' changes are not told; [`Store::next_due_ms`] knows of them.
-    pub fn queue_changed(&self) -> watch::Receiver<u64> {
-        self.queue_changes().subscribe()
-    }
-
-    pub(super) fn tell_queue_changed(&self) {
-        self.queue_changes().send_modify(|n| *n = n.wrapping_add(1));
-    }
-
     /// The directory as the account whose bodies are those of the queue.
     pub(super) fn queue_bodies(&self) -> Account {
         self.handle(self.directory().clone())
@@ -74,6 +62,10 @@ impl Store {
                     (after, changed) = (last, changed + n);
                 }
             }
+        }
+        // First: who is woken by the other one looks at this.
+        if changed > 0 && matches!(change, Change::Retry | Change::Hold(false)) {
+            self.tell_queue_retried();
         }
         self.tell_queue_changed();
         Ok(changed)

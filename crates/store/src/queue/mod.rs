@@ -15,12 +15,15 @@
 
 mod claim;
 mod copy;
+mod desk;
 mod enqueue;
+mod gather;
 #[cfg(test)]
 mod index_tests;
 mod list;
 mod manage;
 mod remove;
+mod rows;
 mod settle;
 mod stats;
 
@@ -33,6 +36,7 @@ use crate::db::{Row, Tx, Val};
 use crate::error::Result;
 
 pub(crate) use copy::copy_queue;
+pub(crate) use desk::Desk;
 pub use list::{QueueEntry, QueueFilter, QueueSelection};
 pub use stats::{DestinationStats, QueueStats};
 

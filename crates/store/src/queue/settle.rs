@@ -24,7 +24,7 @@ impl Store {
         self.directory()
             .write(move |tx| {
                 tx.settle(&claim, &settled)?;
-                enqueue.iter().try_for_each(|new| tx.enqueue(new).map(drop))
+                tx.enqueue_all(&enqueue).map(drop)
             })
             .await?;
         self.tell_queue_changed();
