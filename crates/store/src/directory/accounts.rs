@@ -116,13 +116,15 @@ impl Store {
         self.directory().write(move |tx| tx.change_account(sql, id, vals![limit])).await
     }
 
-    /// Keeps the account from sending, or lets it send again.
+    /// Keeps the account from sending, or lets it send again: then what was refused in the last hour is forgotten, or the next
+    /// message beyond the limit would lock it at once.
     pub async fn set_sending_lock(&self, id: AccountId, lock: Option<SendingLock>) -> Result<()> {
         let sql = "UPDATE account SET lock_reason = ?2, lock_since = ?3 WHERE id = ?1";
         self.directory()
             .write(move |tx| {
                 let (reason, since) = (lock.as_ref().map(|l| &l.reason), lock.as_ref().map(|l| l.since));
-                tx.change_account(sql, id, vals![reason, since])
+                tx.change_account(sql, id, vals![reason, since])?;
+                if lock.is_none() { tx.forget_refusals(id) } else { Ok(()) }
             })
             .await
     }

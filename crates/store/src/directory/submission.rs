@@ -115,6 +115,13 @@ impl Tx<'_> {
         Ok(u32::try_from(self.sum(sql, id)?.0).unwrap_or(u32::MAX))
     }
 
+    /// Forgets what spoke against an account in the last hour: whoever unlocks it gives it a new beginning. What it sent stays
+    /// counted.
+    pub(super) fn forget_refusals(&self, id: AccountId) -> Result<()> {
+        self.execute("UPDATE submission SET refused = 0, failed = 0 WHERE account_id = ?1", vals![id])?;
+        Ok(())
+    }
+
     /// The present bucket, whose row exists; those that do not count any more are gone.
     fn open_bucket(&self, id: AccountId) -> Result<i64> {
         let bucket = self.db_seconds()?.div_euclid(BUCKET);
@@ -129,5 +136,35 @@ impl Tx<'_> {
 
     fn sum(&self, sql: &str, id: AccountId) -> Result<(i64, i64)> {
         Ok(self.one(sql, vals![id], |r| Ok((r.int(0)?, r.int(1)?)))?.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sterna_core::{Address, ManualClock};
+
+    use super::*;
+    use crate::directory::SendingLock;
+
+    #[tokio::test]
+    async fn who_is_unlocked_begins_anew_and_has_still_sent_what_he_sent() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Arc::new(ManualClock::at(1_800_000_000))).await.unwrap();
+        store.add_domain("example.org").await.unwrap();
+        let id = store.add_account(&Address::parse("anne@example.org").unwrap(), None, None).await.unwrap();
+        let limits = SubmissionLimits { account: 1, domain: None };
+        let count = || store.count_submission(id, "example.org", 1, limits);
+        let over = |refused_this_hour| SubmissionVerdict::OverAccount { limit: 1, refused_this_hour };
+        assert_eq!(count().await.unwrap(), SubmissionVerdict::Accepted);
+        assert_eq!((count().await.unwrap(), count().await.unwrap()), (over(1), over(2)));
+        assert_eq!(store.count_failed_recipients(id, 5).await.unwrap(), 5);
+        let lock = SendingLock { reason: "a flood".into(), since: 0 };
+        store.set_sending_lock(id, Some(lock)).await.unwrap();
+        assert_eq!(count().await.unwrap(), over(3));
+        store.set_sending_lock(id, None).await.unwrap();
+        assert_eq!((count().await.unwrap(), count().await.unwrap()), (over(1), over(2)));
+        assert_eq!(store.count_failed_recipients(id, 1).await.unwrap(), 1);
     }
 }
