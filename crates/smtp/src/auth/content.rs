@@ -23,6 +23,8 @@ pub(super) struct Content {
     pub(super) signatures: Vec<Checked>,
     pub(super) dmarc: Judgement,
     pub(super) authors: Authors,
+    /// [`dmarc::stands_behind`].
+    pub(super) sender: bool,
     /// `None`: not looked at.
     pub(super) chain: Option<Chain>,
 }
@@ -62,12 +64,15 @@ impl Content {
             in_time.unwrap_or_else(|_| unverified(&message, "no answer in time"))
         };
         let (outputs, chain) = tokio::join!(verified, Chain::check(asker, config, &message, whole));
-        let judged = dmarc::judge(asker, &authors, &outputs, arrival);
-        let dmarc = tokio::time::timeout(config.patience, judged).await.unwrap_or_else(|_| Judgement::late(&authors));
+        let judged = tokio::time::timeout(config.patience, dmarc::judge(asker, &authors, &outputs, arrival));
+        let sender = tokio::time::timeout(config.patience, dmarc::stands_behind(asker, &outputs, arrival));
+        let (judged, sender) = tokio::join!(judged, sender);
+        let dmarc = judged.unwrap_or_else(|_| Judgement::late(&authors));
+        let sender = sender.unwrap_or(false);
         // A field that could not be read is worth less than one that could.
         let (read, unread): (Vec<_>, Vec<_>) = outputs.iter().partition(|output| output.signature().is_some());
         let signatures = read.into_iter().chain(unread).take(MAX_SIGNATURES).map(Checked::of).collect();
-        Content { signatures, dmarc, authors, chain }
+        Content { signatures, dmarc, authors, sender, chain }
     }
 
     /// Its part of Authentication-Results.

@@ -41,13 +41,35 @@ impl Authors {
         }
         authors
     }
+}
 
-    /// A signature of `domain` speaks for an author: the same domain, or one above it.
-    pub(super) fn aligned(&self, domain: &str) -> bool {
-        let above =
-            |author: &String| author.strip_suffix(domain).is_some_and(|left| left.is_empty() || left.ends_with('.'));
-        domain.contains('.') && self.domains.iter().any(above)
+/// Whether a signature of one domain speaks for another: the same, or one below it.
+fn speaks_for(signer: &str, domain: &str) -> bool {
+    let below = |left: &str| left.is_empty() || left.ends_with('.');
+    signer.contains('.') && domain.strip_suffix(signer).is_some_and(below)
+}
+
+/// Whether the domain of the envelope's sender stands behind a message: its SPF passed, or a signature of its organisation.
+/// Only then will it want to hear what becomes of the message, whatever From says.
+pub(super) async fn stands_behind(
+    asker: &MessageAuthenticator,
+    signatures: &[DkimOutput<'_>],
+    arrival: &Arrival,
+) -> bool {
+    let Some(domain) = dns::ascii(arrival.domain()).filter(|domain| !arrival.is_null() && is_host(domain)) else {
+        return false;
+    };
+    if arrival.spf().verdict == Verdict::Pass {
+        return true;
     }
+    let passed = |output: &&DkimOutput<'_>| Verdict::from(output.result()) == Verdict::Pass;
+    let signers = signatures.iter().filter(passed).filter_map(|output| dns::ascii(&output.signature()?.d));
+    let signers: Vec<String> = signers.collect();
+    if signers.is_empty() || signers.iter().any(|signer| speaks_for(signer, &domain)) {
+        return !signers.is_empty();
+    }
+    // Whether they are of one organisation is told by its DMARC records only (RFC 9989 §4.10.2).
+    judge_one(asker, &domain, signatures, arrival).await.verdict == Verdict::Pass
 }
 
 /// What DMARC says of a message.
@@ -155,9 +177,16 @@ mod tests {
     }
 
     #[test]
-    fn a_parent_domain_speaks_for_its_authors() {
-        let authors = authors("From: a@news.example.org");
-        assert!(authors.aligned("news.example.org") && authors.aligned("example.org"));
-        assert!(!authors.aligned("s.example.org") && !authors.aligned("org") && !authors.aligned("a.news.example.org"));
+    fn a_domain_speaks_for_those_below_it() {
+        for (signer, spoken) in [
+            ("news.example.org", true),
+            ("example.org", true),
+            ("s.example.org", false),
+            ("org", false),
+            ("a.news.example.org", false),
+            ("", false),
+        ] {
+            assert_eq!(speaks_for(signer, "news.example.org"), spoken, "{signer}");
+        }
     }
 }

@@ -131,7 +131,8 @@ pub struct Authentication {
     pub iprev: Verdict,
     /// The domains of From, A-labels, five at most.
     pub authors: Vec<String>,
-    /// The sender is who it says: SPF passed for a sender that is not null, or DMARC passed. Bouncing to it is no backscatter.
+    /// The envelope's sender is who it says: SPF passed for its domain, or a DKIM signature of the same organisation. Bouncing
+    /// to it is no backscatter. A From that is authentic is no reason: it may be somebody else's. Never for the null sender.
     pub passed: bool,
     /// What the author's domain asks for, as far as this server follows it.
     pub disposition: Disposition,

@@ -76,10 +76,7 @@ fn conclude(config: &AuthConfig, arrival: &Arrival, content: Option<Content>) ->
     match content {
         Some(content) => {
             content.write(&mut field);
-            let aligned = content.signatures.iter().any(|checked| {
-                checked.signature.verdict == Verdict::Pass && content.authors.aligned(&checked.signature.domain)
-            });
-            found.passed |= aligned || content.dmarc.verdict == Verdict::Pass;
+            found.passed |= content.sender;
             found.dmarc = content.dmarc.verdict;
             found.arc = content.chain.as_ref().map(|chain| chain.verdict).unwrap_or_default();
             found.disposition = disposition(config, &content);

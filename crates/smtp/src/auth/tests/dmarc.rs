@@ -54,7 +54,7 @@ async fn a_signature_aligns_by_its_domain() {
         setup.dns.remove(&format!("s._domainkey.{signer}"));
         let key = setup.key(signer, "s", DkimAlgorithm::Ed25519);
         setup.auth.resolver().txt_anew(&dkim::record(&key).0).await;
-        let found = setup.verify("", &Sign::new(&key).sign(&message(from))).await;
+        let found = setup.verify(from, &Sign::new(&key).sign(&message(from))).await;
         assert_eq!(found.dkim[0].verdict, Verdict::Pass, "{signer}");
         assert_eq!((found.dmarc, found.passed), (verdict, verdict == Verdict::Pass), "{signer} {from}");
     }
@@ -128,4 +128,34 @@ async fn a_failing_dns_never_speaks_against_a_message() {
     setup.dns.fail("_dmarc.unsure.test");
     let found = setup.verify("x@elsewhere.test", &message("a@unsure.test")).await;
     assert_eq!((found.dmarc, found.disposition), (Verdict::TempError, Disposition::Accept));
+}
+
+#[tokio::test]
+async fn the_senders_own_domain_has_to_stand_behind_him() {
+    let setup = Setup::start();
+    ask(&setup, "author.test", "v=DMARC1; p=reject");
+    permit(&setup, "permitted.test");
+    let key = setup.key("author.test", "s", DkimAlgorithm::Ed25519);
+    let signed = Sign::new(&key).sign(&message("a@author.test"));
+    for (sender, passed) in [
+        ("a@author.test", true),
+        ("b@bounce.author.test", true),
+        ("b@permitted.test", true),
+        // From is authentic, and its author names a victim.
+        ("victim@elsewhere.test", false),
+        ("victim@test", false),
+        ("victim@author.test.elsewhere.test", false),
+        ("victim@notauthor.test", false),
+        ("", false),
+    ] {
+        let found = setup.verify(sender, &signed).await;
+        assert_eq!((found.dkim[0].verdict, found.dmarc), (Verdict::Pass, Verdict::Pass), "{sender}");
+        assert_eq!(found.passed, passed, "{sender}");
+    }
+    // A signature of another name of the sender's organisation, as its DMARC records tell it.
+    let key = setup.key("mail.author.test", "s", DkimAlgorithm::Ed25519);
+    let signed = Sign::new(&key).sign(&message("x@elsewhere.test"));
+    for (sender, passed) in [("b@bounce.author.test", true), ("b@author.test", true), ("b@nopolicy.test", false)] {
+        assert_eq!(setup.verify(sender, &signed).await.passed, passed, "{sender}");
+    }
 }

@@ -25,7 +25,7 @@ async fn every_canonicalization_of_both_algorithms_verifies() {
             [["relaxed", "relaxed"], ["relaxed", "simple"], ["simple", "relaxed"], ["simple", "simple"]]
         {
             let signed = Sign { canonicalization, ..Sign::new(&key) }.sign(&mail);
-            let found = setup.verify("", &signed).await;
+            let found = setup.verify("a@author.test", &signed).await;
             assert_eq!(verdicts(&found), [Verdict::Pass], "{algorithm:?} {canonicalization:?}\n{}", found.header);
             assert_eq!(found.dkim[0].domain, "author.test");
             assert!(found.passed, "the author's own signature");
@@ -46,7 +46,7 @@ async fn sha1_is_not_believed() {
     let mail = [b"Date: Sun, 22 Nov 2026 10:00:00 +0000\r\n", &message("a@author.test")[..]].concat();
     let signed = run(&mut command, &mail, Duration::from_secs(60)).success().stdout;
     assert!(signed.contains("a=rsa-sha1;"), "{signed}");
-    let found = setup.verify("", signed.as_bytes()).await;
+    let found = setup.verify("a@author.test", signed.as_bytes()).await;
     assert_eq!((verdicts(&found), found.passed), (vec![Verdict::Neutral], false));
     assert!(found.header.contains("dkim=neutral (not acceptable)"), "{}", found.header);
 }
@@ -70,7 +70,7 @@ async fn the_end_of_a_body_is_canonicalized_by_the_letter() {
     ] {
         let field = signed(body);
         let field = &field[..field.len() - head.len() - body.len()];
-        let found = setup.verify("", &[field, head, other].concat()).await;
+        let found = setup.verify("a@author.test", &[field, head, other].concat()).await;
         let expected = if equal { Verdict::Pass } else { Verdict::Neutral };
         assert_eq!(verdicts(&found), [expected], "{:?}", String::from_utf8_lossy(other));
     }
@@ -81,10 +81,10 @@ async fn what_was_changed_does_not_verify() {
     let setup = Setup::start();
     let key = setup.key("author.test", "s", DkimAlgorithm::Rsa2048);
     let signed = String::from_utf8(Sign::new(&key).sign(&message("a@author.test"))).unwrap();
-    let body = setup.verify("", signed.replace("The text", "Another text").as_bytes()).await;
+    let body = setup.verify("a@author.test", signed.replace("The text", "Another text").as_bytes()).await;
     assert_eq!(verdicts(&body), [Verdict::Neutral]);
     assert!(unfolded(&body.header).contains("dkim=neutral (the body was changed) header.d=author.test header.s=s"));
-    let header = setup.verify("", signed.replace("Subject: Hello", "Subject: Bye").as_bytes()).await;
+    let header = setup.verify("a@author.test", signed.replace("Subject: Hello", "Subject: Bye").as_bytes()).await;
     assert_eq!(verdicts(&header), [Verdict::Fail]);
     assert!(!header.passed && !body.passed);
 }
@@ -96,7 +96,7 @@ async fn a_signature_with_an_end_expires() {
     for (expires, verdict) in [(3600, Verdict::Pass), (-3600, Verdict::Neutral)] {
         let signed = Sign { expires: Some(expires), ..Sign::new(&key) }.sign(&message("a@author.test"));
         assert!(String::from_utf8_lossy(&signed).contains("x="));
-        assert_eq!(verdicts(&setup.verify("", &signed).await), [verdict], "{expires}");
+        assert_eq!(verdicts(&setup.verify("a@author.test", &signed).await), [verdict], "{expires}");
     }
 }
 
@@ -105,7 +105,7 @@ async fn a_part_of_a_body_is_not_enough() {
     let setup = Setup::start();
     let key = setup.key("author.test", "s", DkimAlgorithm::Rsa2048);
     let signed = Sign { length: true, ..Sign::new(&key) }.sign(&message("a@author.test"));
-    let found = setup.verify("", &[&signed[..], b"<b>added</b>\r\n"].concat()).await;
+    let found = setup.verify("a@author.test", &[&signed[..], b"<b>added</b>\r\n"].concat()).await;
     assert_eq!((verdicts(&found), found.passed), (vec![Verdict::Neutral], false));
 }
 
@@ -130,11 +130,11 @@ async fn keys_that_are_gone_or_broken_are_told_from_a_silent_server() {
         }
         // Each asks anew: a verifier keeps what it heard.
         setup.auth.resolver().txt_anew(name).await;
-        assert_eq!(verdicts(&setup.verify("", &signed).await), [verdict], "{record:?}");
+        assert_eq!(verdicts(&setup.verify("a@author.test", &signed).await), [verdict], "{record:?}");
     }
     setup.dns.fail(name);
     setup.auth.resolver().txt_anew(name).await;
-    assert_eq!(verdicts(&setup.verify("", &signed).await), [Verdict::TempError]);
+    assert_eq!(verdicts(&setup.verify("a@author.test", &signed).await), [Verdict::TempError]);
 }
 
 #[tokio::test]
@@ -167,12 +167,12 @@ async fn a_message_in_memory_may_be_verified_on_a_thread() {
     let mut mail = message("a@author.test");
     mail.extend(b"0123456789 abcdefghij\r\n".repeat(30_000));
     let signed = Sign::new(&key).sign(&mail);
-    let found = setup.verify("", &signed).await;
+    let found = setup.verify("a@author.test", &signed).await;
     assert_eq!(verdicts(&found), [Verdict::Pass], "{}", found.header);
     // All threads are taken.
     let threads = setup.auth.threads.clone();
     let taken = threads.acquire_many(super::super::THREADS as u32).await.unwrap();
-    assert_eq!(verdicts(&setup.verify("", &signed).await), [Verdict::TempError]);
+    assert_eq!(verdicts(&setup.verify("a@author.test", &signed).await), [Verdict::TempError]);
     drop(taken);
-    assert_eq!(verdicts(&setup.verify("", &signed).await), [Verdict::Pass]);
+    assert_eq!(verdicts(&setup.verify("a@author.test", &signed).await), [Verdict::Pass]);
 }

@@ -95,6 +95,16 @@ async fn a_recipient_that_fills_up_is_not_reported_to_a_forged_sender() {
     assert!(client.data("Subject: x\r\n\r\nx\r\n").await.starts_with("250"));
     assert_eq!(house.inbox("ada").await.len(), 1);
     assert!(house.queue().await.is_empty());
+    // The same of one whose domain permits the client.
+    house.dns.set("honest.example", "TXT", 60, "v=spf1 ip4:127.0.0.1 ip4:192.0.2.1 -all");
+    house.store.set_quota(house.account("bob").await.id, None).await.unwrap();
+    let mut client = house.dial_from(Kind::Reception, "192.0.2.1").await;
+    client.hello(Kind::Reception).await;
+    client.envelope("a@honest.example", &["ada@example.org", "bob@example.org"]).await;
+    house.store.set_quota(house.account("bob").await.id, Some(1)).await.unwrap();
+    assert!(client.data("Subject: x\r\n\r\nx\r\n").await.starts_with("250"));
+    let queue = house.queue().await;
+    assert!(queue.len() == 1 && queue[0].1 == ["a@honest.example"], "{queue:?}");
 }
 
 #[tokio::test]
