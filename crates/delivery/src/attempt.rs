@@ -115,10 +115,10 @@ impl Inner {
     async fn traces(&self, mail: &Mail) -> Result<Traces> {
         if matches!(mail.body, crate::Body::Memory(_)) {
             // Nothing that blocks, and too little to be worth another thread.
-            return Traces::read(mail).map_err(|e| read_error(&e));
+            return Traces::read(mail).map_err(|e| crate::queued::read_error(&e));
         }
         let mail = mail.clone();
-        crate::queued::blocking(move || Traces::read(&mail).map_err(|e| read_error(&e))).await
+        crate::queued::blocking(move || Traces::read(&mail).map_err(|e| crate::queued::read_error(&e))).await
     }
 
     /// Where a recipient leads; `any`: only whether it leads anywhere.
@@ -202,10 +202,6 @@ async fn all<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
 /// A mailbox of ours, as a recipient of its own.
 fn stays(address: String) -> Away {
     Away { address, forwarder: None, expanded: true }
-}
-
-fn read_error(e: &std::io::Error) -> sterna_store::Error {
-    crate::queued::io_error("read", std::path::Path::new("incoming"), e)
 }
 
 /// The mailboxes of an attempt, each once: who is reached as himself and by a list gets one copy.

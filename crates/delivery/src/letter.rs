@@ -8,7 +8,7 @@ use sterna_core::DateTime;
 use sterna_message::Ingest;
 use sterna_store::{BlobWriter, Blobs, NewEmail, PreparedBlob, Result};
 
-use crate::queued::{blocking, io_error};
+use crate::queued::{blocking, read_error};
 use crate::{Body, Mail};
 
 /// Bytes of a file that are read at once.
@@ -45,9 +45,9 @@ impl Letter {
             let skip = usize::try_from(self.skip).unwrap_or(usize::MAX).min(bytes.len());
             return sink(bytes.get(skip..).unwrap_or_default());
         }
-        let (mut reader, mut piece) = (self.reader().map_err(read_error)?, vec![0; PIECE]);
+        let (mut reader, mut piece) = (self.reader().map_err(|e| read_error(&e))?, vec![0; PIECE]);
         loop {
-            match reader.read(&mut piece).map_err(read_error)? {
+            match reader.read(&mut piece).map_err(|e| read_error(&e))? {
                 0 => return Ok(()),
                 n => sink(piece.get(..n).unwrap_or_default())?,
             }
@@ -67,7 +67,7 @@ impl Letter {
         bytes.extend_from_slice(&self.head);
         bytes.extend_from_slice(&self.trace);
         let left = most.saturating_sub(bytes.len() as u64);
-        self.reader().and_then(|reader| reader.take(left).read_to_end(&mut bytes)).map_err(read_error)?;
+        self.reader().and_then(|reader| reader.take(left).read_to_end(&mut bytes)).map_err(|e| read_error(&e))?;
         Ok(bytes)
     }
 
@@ -90,8 +90,4 @@ impl Letter {
         })
         .await
     }
-}
-
-fn read_error(e: io::Error) -> sterna_store::Error {
-    io_error("read", std::path::Path::new("incoming"), &e)
 }

@@ -26,6 +26,7 @@ mod resolve;
 mod scripted;
 mod send;
 mod service;
+mod signer;
 mod srs;
 #[cfg(test)]
 mod testing;
@@ -36,6 +37,7 @@ mod verdict;
 pub use config::DeliveryConfig;
 pub use mail::{Body, Envelope, IN_MEMORY, Mail, Notify, Recipient, Spool};
 pub use service::Delivery;
+pub use signer::Signer;
 pub use verdict::{Delivered, Outcome, Refusal, Verdict};
 
 /// A name that is not used twice.

@@ -140,7 +140,12 @@ pub(crate) async fn blocking<T: Send + 'static>(f: impl FnOnce() -> Result<T> + 
     tokio::task::spawn_blocking(f).await.map_err(|e| Error::Internal(format!("a task was lost: {e}")))?
 }
 
-pub(crate) fn io_error(what: &str, path: &Path, e: &std::io::Error) -> Error {
+/// A body could not be read.
+pub(crate) fn read_error(e: &std::io::Error) -> Error {
+    io_error("read", Path::new("incoming"), e)
+}
+
+fn io_error(what: &str, path: &Path, e: &std::io::Error) -> Error {
     match e.kind() {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Error::DiskFull,
         _ => Error::Io(format!("cannot {what} a message in {}: {e}", path.display())),

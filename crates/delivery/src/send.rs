@@ -119,7 +119,7 @@ impl Inner {
             quarantine: false,
             submitter: None,
         };
-        self.enqueue(&mail, &recipients).await?;
+        self.enqueue(&self.signed(mail).await, &recipients).await?;
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ use crate::header::Traces;
 use crate::notice::Notice;
 use crate::resolve::{Places, Resolved};
 use crate::scripted::SCRIPT_MEMORY;
+use crate::signer::Signer;
 use crate::srs::Srs;
 use crate::{Body, Delivered, DeliveryConfig, Mail, Outcome, Recipient, Refusal, Verdict, place};
 
@@ -28,18 +29,30 @@ pub(crate) struct Inner {
     pub store: Store,
     pub config: DeliveryConfig,
     pub srs: Srs,
+    /// Of mail of our own making.
+    pub signer: Option<Arc<dyn Signer>>,
     pub inboxes: Inboxes,
     /// Kilobytes.
     pub script_memory: Semaphore,
 }
 
 impl Delivery {
-    /// For this store.
+    /// For this store; what it makes itself goes out unsigned.
     pub fn new(store: Store, config: DeliveryConfig) -> Delivery {
+        Delivery::build(store, config, None)
+    }
+
+    /// The same with a signer for what it makes itself.
+    pub fn signing(store: Store, config: DeliveryConfig, signer: Arc<dyn Signer>) -> Delivery {
+        Delivery::build(store, config, Some(signer))
+    }
+
+    fn build(store: Store, config: DeliveryConfig, signer: Option<Arc<dyn Signer>>) -> Delivery {
         Delivery(Arc::new(Inner {
             srs: Srs::of_store(&store),
             store,
             config,
+            signer,
             inboxes: Inboxes::default(),
             script_memory: Semaphore::new(SCRIPT_MEMORY),
         }))
@@ -139,6 +152,12 @@ impl Delivery {
     /// too: notices, replies. Fails if there is no recipient.
     pub async fn enqueue(&self, mail: &Mail, recipients: &[Recipient]) -> Result<QueueId> {
         self.0.enqueue(mail, recipients).await
+    }
+
+    /// A mail of our own making, signed for the domain of its author: its From, or the nearest domain of ours above that.
+    /// Unchanged if that is not ours, has no key, or nobody signs here. What somebody else wrote must not be given to it.
+    pub async fn signed(&self, mail: Mail) -> Mail {
+        self.0.signed(mail).await
     }
 
     /// Puts a notice from postmaster into the INBOX of an account, in the account's language.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use sterna_core::{AccountId, Address, DateTime, ManualClock};
 use sterna_store::{DomainChange, QueueClaim, QueueFilter, Settled, Store, UidRange};
 use sterna_tests::backend::store_config;
 use tempfile::TempDir;
 
-use crate::{Body, Delivered, Delivery, DeliveryConfig, Envelope, Mail, Outcome, Recipient, Verdict, queued};
+use crate::{Body, Delivered, Delivery, DeliveryConfig, Envelope, Mail, Outcome, Recipient, Signer, Verdict, queued};
 
 /// When all of it happens.
 pub(crate) const NOW: i64 = 1_800_000_000;
@@ -45,6 +46,16 @@ pub(crate) fn address(text: &str) -> Address {
     Address::parse(text).unwrap()
 }
 
+/// Signs for every domain but one.
+struct Stamp;
+
+impl Signer for Stamp {
+    fn sign<'s>(&'s self, _: &'s Store, domain: &'s str, mail: &'s Mail) -> BoxFuture<'s, Option<String>> {
+        let fields = (domain != "keyless.example").then(|| format!("DKIM-Signature: d={domain}; l={}\r\n", mail.len()));
+        Box::pin(std::future::ready(fields))
+    }
+}
+
 /// What waits in the queue for one recipient.
 #[derive(Debug)]
 pub(crate) struct Waiting {
@@ -74,7 +85,7 @@ impl House {
         store.add_domain(DOMAIN).await.unwrap();
         let mut config = DeliveryConfig::new("mail.example.org");
         change(&mut config);
-        let delivery = Delivery::new(store.clone(), config);
+        let delivery = Delivery::signing(store.clone(), config, Arc::new(Stamp));
         let house = House { delivery, store, clock, _dir: dir };
         house.add("anne").await;
         house.add("bob").await;

@@ -7,3 +7,4 @@ mod junk;
 mod queue;
 mod quota;
 mod scripts;
+mod signatures;

@@ -4,10 +4,11 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use mail_auth::dkim::DkimSigner;
 use mail_auth::headers::HeaderWriter as _;
 use mail_auth::signer::Ready;
-use sterna_delivery::Body;
+use sterna_delivery::{Body, Mail, Signer};
 use sterna_store::Store;
 
 use super::Authenticator;
@@ -67,6 +68,18 @@ impl Authenticator {
         let (trace, body) = (trace.to_vec(), body.clone());
         let signed = tokio::task::spawn_blocking(move || sign(&keys, &domain, trace, &body)).await;
         signed.map_err(io::Error::other)?
+    }
+}
+
+impl Signer for Authenticator {
+    fn sign<'s>(&'s self, store: &'s Store, domain: &'s str, mail: &'s Mail) -> BoxFuture<'s, Option<String>> {
+        Box::pin(async move {
+            let signed = Authenticator::sign(self, store, domain, &mail.trace, &mail.body).await;
+            signed.unwrap_or_else(|error| {
+                tracing::error!(%error, domain, "a message of ours goes out without a signature");
+                None
+            })
+        })
     }
 }
 

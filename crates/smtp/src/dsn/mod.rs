@@ -65,6 +65,7 @@ pub async fn report(delivery: &Delivery, kind: Kind, mail: &Mail, reported: &[Re
         quarantine: false,
         submitter: None,
     };
+    let mail = delivery.signed(mail).await;
     // RFC 3464 §2: nobody is told about a report.
     let recipient = Recipient { notify: Notify::NEVER, ..Recipient::new(sender) };
     Ok(Some(Report { mail, recipient }))

@@ -84,6 +84,6 @@ async fn tell_postmaster(service: &Service, account: &AccountRecord, reason: &st
         quarantine: false,
         submitter: None,
     };
-    let outcomes = delivery.accept(&mail, &[Recipient::new(&postmaster)]).await;
+    let outcomes = delivery.accept(&delivery.signed(mail).await, &[Recipient::new(&postmaster)]).await;
     tracing::info!(?outcomes, postmaster, "told the postmaster");
 }

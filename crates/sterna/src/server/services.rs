@@ -82,12 +82,12 @@ impl Services {
         let tls = tls::server_config(config)?;
         // One door for all protocols: a guess at a password counts everywhere.
         let login = Login::new(store.clone(), LOGIN_DELAY);
-        let delivery = Delivery::new(store.clone(), delivery(config));
         let resolver = resolver(config)?;
-        let authenticator = Authenticator::new(
+        let authenticator = Arc::new(Authenticator::new(
             resolver.clone(),
             AuthConfig { enforce: config.mail.reject_dmarc, ..AuthConfig::new(&config.hostname) },
-        );
+        ));
+        let delivery = Delivery::signing(store.clone(), delivery(config), authenticator.clone());
 
         let mut imap = sterna_imap::server::ServerConfig::new(&config.hostname);
         (imap.tls, imap.plaintext, imap.append_limit) = (Some(tls.clone()), config.plaintext, config.max_message);
@@ -102,7 +102,7 @@ impl Services {
         (smtp.max_size, smtp.max_recipients) = (config.mail.max_size, config.mail.max_recipients);
         (smtp.dnsbl, smtp.greylist) = (config.mail.dnsbl.clone(), config.mail.greylist.then_some(GREYLIST));
 
-        let smtp = sterna_smtp::server::Service::new(delivery.clone(), Arc::new(authenticator), login.clone(), smtp);
+        let smtp = sterna_smtp::server::Service::new(delivery.clone(), authenticator, login.clone(), smtp);
         Ok(Services {
             imap: Servant::Imap(sterna_imap::server::Service::new(store.clone(), login.clone(), imap)),
             pop3: Servant::Pop3(sterna_pop3::server::Service::new(store.clone(), login.clone(), pop3)),

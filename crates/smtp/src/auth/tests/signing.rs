@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use sterna_core::ManualClock;
-use sterna_delivery::Spool;
+use sterna_core::{DateTime, ManualClock};
+use sterna_delivery::{Delivery, DeliveryConfig, Envelope, Mail, Recipient, Refusal, Spool};
 use sterna_store::{DkimState, Store};
 
 use super::super::Verdict;
@@ -90,4 +90,27 @@ async fn messages_without_end_or_author_are_not_signed() {
     assert_eq!(sign("ours.test", &vec![b'x'; 2 << 20]).await, None);
     assert!(sign("ours.test", b"From: me@ours.test\r\n").await.is_some());
     assert!(sign("ours.test", b"From: me@ours.test\r\n\r\n").await.is_some());
+}
+
+#[tokio::test]
+async fn a_report_is_signed_for_the_domain_above_the_server() {
+    let setup = Setup::start();
+    let (_directory, store, records) = domain(&setup, "ours.test").await;
+    let signer = Arc::new(setup.auth.clone());
+    let delivery = Delivery::signing(store.clone(), DeliveryConfig::new("mx.ours.test"), signer);
+    let mail = Mail {
+        envelope: Envelope { sender: "you@there.test".to_owned(), ..Envelope::default() },
+        trace: Default::default(),
+        body: Body::Memory(MAIL.as_bytes().into()),
+        received: DateTime::utc(1_790_000_000),
+        authenticated: true,
+        quarantine: false,
+        submitter: None,
+    };
+    let refused = [(Recipient::new("me@ours.test"), Refusal::new(552, "5.2.2", "full"))];
+    crate::dsn::failure(&delivery, &mail, &refused).await.unwrap().unwrap();
+    let queue = store.queue_list(None, 10, Default::default()).await.unwrap();
+    let [(queued, ..)] = queue.as_slice() else { panic!("{queue:?}") };
+    let report = store.queue_body_range(queued.blob, 0, queued.size).await.unwrap();
+    assert_eq!(python::verify(&report, &records), [true, true]);
 }
