@@ -61,10 +61,15 @@ impl Runner {
     pub async fn run(self, mut shutdown: watch::Receiver<bool>) {
         let shared = &self.shared;
         let mut changed = shared.delivery.store().queue_changed();
+        let mut retried = shared.delivery.store().queue_retried();
         let mut tasks = JoinSet::new();
         loop {
             // Seen before the look, so that what comes during it is not missed.
             changed.mark_unchanged();
+            if retried.has_changed().unwrap_or(false) {
+                retried.mark_unchanged();
+                shared.traffic.forget_rests();
+            }
             let wait = self.look(&mut tasks).await;
             let stopped = tokio::select! {
                 _ = shutdown.wait_for(|stop| *stop) => true,

@@ -114,6 +114,13 @@ impl Traffic {
         }
     }
 
+    /// An operator wants everything tried now: whatever rests is as good as unknown.
+    pub fn forget_rests(&self) {
+        let mut state = self.lock();
+        state.hops.clear();
+        state.waiting.clear();
+    }
+
     /// The hop, called at `called`, could not be reached; its destination rests with it.
     pub fn unreachable(&self, hop: &str, destination: Option<&str>, called: Instant) {
         let (now, mut guard) = (Instant::now(), self.lock());
@@ -191,6 +198,23 @@ mod tests {
         assert_eq!(traffic.busy(), (Vec::new(), None));
         assert_eq!(traffic.call("mx", Some("y.org")), Call::Now);
         assert_eq!(traffic.call("mx", Some("y.org")), Call::Now);
+    }
+
+    #[tokio::test]
+    async fn rests_are_forgotten_and_claims_under_way_are_not() {
+        let traffic = Arc::new(Traffic::new(1, REST));
+        let under_way = traffic.begin("y.org");
+        for _ in 0..2 {
+            traffic.unreachable("mx", Some("x.org"), Instant::now());
+            assert_eq!(
+                (traffic.busy().0, traffic.call("mx", None)),
+                (vec!["x.org".into(), "y.org".into()], Call::Later)
+            );
+            traffic.forget_rests();
+            assert_eq!((traffic.busy().0, traffic.call("mx", None)), (vec!["y.org".into()], Call::Now));
+        }
+        drop(under_way);
+        assert_eq!(traffic.busy(), (Vec::new(), None));
     }
 
     #[tokio::test]

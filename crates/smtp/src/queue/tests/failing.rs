@@ -55,6 +55,30 @@ async fn a_destination_that_comes_back_gets_everything() {
 }
 
 #[tokio::test]
+async fn what_an_operator_retries_or_releases_is_tried_at_once_though_its_destination_rests() {
+    let mut world = World::new().await;
+    world.config.rest = (Duration::from_secs(600), Duration::from_secs(600));
+    world.config.retry = vec![Duration::from_secs(600)];
+    let sink = world.sink("dest.example").await;
+    sink.change(|habits| habits.greeting = "421 4.3.2 not now");
+    let running = world.run();
+    world.enqueue(&mail("first"), &["b@dest.example"]).await;
+    eventually("the first was tried", async || world.noted().await.0 == 1).await;
+    assert_eq!(world.store.queue_retry(QueueFilter::default()).await.unwrap(), 1);
+    eventually("it was tried again", async || world.noted().await.0 == 2).await;
+    world.enqueue(&mail("second"), &["c@dest.example"]).await;
+    world.store.queue_hold(QueueFilter::default(), true).await.unwrap();
+    sink.change(|habits| habits.greeting = "220 welcome");
+    assert!(sink.taken().is_empty());
+    // It is due once it is released.
+    world.store.queue_retry(QueueFilter::default()).await.unwrap();
+    assert_eq!(world.store.queue_hold(QueueFilter::default(), false).await.unwrap(), 2);
+    world.empty().await;
+    assert_eq!(sink.taken().len(), 2);
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn domains_that_take_no_mail_are_told_from_those_that_cannot_be_asked() {
     let mut world = World::new().await;
     let _sink = world.sink("dest.example").await;
