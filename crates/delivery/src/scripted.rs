@@ -184,7 +184,11 @@ fn carry_out(tx: &Tx<'_>, kept: Kept, decision: Decision, emails: &[NewEmail]) -
         }
     }
     for remember in decision.remember {
-        tx.remember(remember.kind, &remember.key, until(tx, remember.seconds))?;
+        let until = until(tx, remember.seconds);
+        match remember.renew {
+            true => tx.remember_until(remember.kind, &remember.key, until)?,
+            false => tx.remember(remember.kind, &remember.key, until).map(drop)?,
+        }
     }
     for reply in decision.replies {
         let fresh = match &reply.remember {

@@ -71,6 +71,13 @@ async fn what_is_remembered_is_so_until_its_time_and_swept_later() {
     assert!(remember("duplicate", b"a", NOW + 10).await.unwrap(), "its time has run out");
     let known = f.account.read(|tx| Ok((tx.remembered("vacation", b"a")?, tx.remembered("vacation", b"c")?))).await;
     assert_eq!(known.unwrap(), (true, false));
+    // A new time takes the place of the old one, be it later or earlier.
+    let anew = |key: &'static [u8], until| f.account.write(move |tx| tx.remember_until("anew", key, until));
+    let until = async || f.ask("SELECT until FROM remembered WHERE kind = 'anew'");
+    for time in [NOW + 10, NOW + 99, NOW + 20] {
+        anew(b"a", time).await.unwrap();
+        assert_eq!(until().await, time.to_string());
+    }
     for n in 0..20u8 {
         f.account.write(move |tx| tx.remember("old", &[n], NOW - 1)).await.unwrap();
     }

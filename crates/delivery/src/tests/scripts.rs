@@ -247,6 +247,21 @@ async fn duplicate_is_remembered_when_delivered() {
 }
 
 #[tokio::test]
+async fn duplicate_last_counts_from_the_last_message() {
+    // Messages after 0, 60 and 120 seconds; 120 seconds after the first, only the last one is younger than 100.
+    for (tagged, kept) in [("duplicate :seconds 100", 2), ("duplicate :last :seconds 100", 1)] {
+        let house = House::new().await;
+        house.script("anne", &format!("require \"duplicate\"; if {tagged} {{ discard; }}")).await;
+        for _ in 0..3 {
+            assert_eq!(house.accept(&hello("anne"), "anne").await, Outcome::Delivered);
+            house.clock.advance(60);
+        }
+        assert_eq!(house.inbox("anne").await.len(), kept, "{tagged}");
+        house.check().await;
+    }
+}
+
+#[tokio::test]
 async fn vacation_answers_once_per_sender_and_keeps_the_message() {
     let house = House::new().await;
     house.script("anne", "require \"vacation\"; vacation :days 3 :subject \"Absente\" \"à lundi\";").await;

@@ -14,6 +14,12 @@ impl Tx<'_> {
         if self.remembered(kind, key)? {
             return Ok(false);
         }
+        self.remember_until(kind, key, until)?;
+        Ok(true)
+    }
+
+    /// Remembers something until a time, in seconds since 1970, whatever time it had before (RFC 7352 §3.4 `:last`).
+    pub fn remember_until(&self, kind: &str, key: &[u8], until: i64) -> Result<()> {
         self.modseq()?;
         self.sweep_remembered()?;
         self.execute(
@@ -21,7 +27,7 @@ impl Tx<'_> {
              ON CONFLICT (account_id, kind, key) DO UPDATE SET until = ?4",
             vals![self.account, kind, key, until],
         )?;
-        Ok(true)
+        Ok(())
     }
 
     /// Whether something is remembered.
