@@ -32,6 +32,7 @@ mod srs;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod verdict;
 
 pub use config::DeliveryConfig;

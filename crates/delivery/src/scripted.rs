@@ -30,8 +30,8 @@ const MAX_REASON: usize = 500;
 /// Kilobytes of messages that scripts look at at a time, all together.
 pub(crate) const SCRIPT_MEMORY: usize = 256 << 10;
 
-/// How long a message waits for its share of them.
-const MEMORY_WAIT: Duration = Duration::from_secs(60);
+/// How long a message waits for its turn, and for its share of the memory.
+const WAIT: Duration = Duration::from_secs(60);
 
 /// What is left to do after the transaction.
 #[derive(Default)]
@@ -109,15 +109,17 @@ impl Inner {
         let (size, most) = (letter.len(), letter.len().min(sterna_sieve::WHOLE));
         let before_body = letter.len() - mail.body.len();
         let kilobytes = u32::try_from(most >> 10).unwrap_or(u32::MAX).saturating_add(1);
-        let memory = self.script_memory.acquire_many(kilobytes);
-        let waited = tokio::time::timeout(MEMORY_WAIT, memory).await;
-        let _memory = waited.map_err(|_| Error::Unavailable("too many scripts run at once".into()))?;
+        let room =
+            async { (self.turns.take(place.account.id).await, self.script_memory.acquire_many(kilobytes).await) };
+        let waited = tokio::time::timeout(WAIT, room).await;
+        let _room = waited.map_err(|_| Error::Unavailable("too many scripts run at once".into()))?;
         let external = is_external(mail, &place.account.address);
         let environment = [("vnd.sterna.external", if external { "yes".to_owned() } else { String::new() })];
         let (hostname, now) = (self.config.hostname.clone(), self.store.clock().unix());
         let (sender, recipient, may_reply) = (mail.envelope.sender.clone(), place.reached.clone(), !mail.quarantine);
         let limits = Limits { redirects: self.config.max_redirects, ..Limits::default() };
         account
+            // Nobody waits for a script that takes its time: a snapshot holds no writer up.
             .read(move |tx| {
                 let bytes = letter.beginning(most)?;
                 let message = Message {

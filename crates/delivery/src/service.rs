@@ -16,6 +16,7 @@ use crate::resolve::{Places, Resolved};
 use crate::scripted::SCRIPT_MEMORY;
 use crate::signer::Signer;
 use crate::srs::Srs;
+use crate::turns::Turns;
 use crate::{Body, Delivered, DeliveryConfig, Mail, Outcome, Recipient, Refusal, Verdict, place};
 
 /// Accounts whose INBOX is known without asking.
@@ -32,6 +33,7 @@ pub(crate) struct Inner {
     /// Of mail of our own making.
     pub signer: Option<Arc<dyn Signer>>,
     pub inboxes: Inboxes,
+    pub turns: Turns,
     /// Kilobytes.
     pub script_memory: Semaphore,
 }
@@ -54,6 +56,7 @@ impl Delivery {
             config,
             signer,
             inboxes: Inboxes::default(),
+            turns: Turns::default(),
             script_memory: Semaphore::new(SCRIPT_MEMORY),
         }))
     }
