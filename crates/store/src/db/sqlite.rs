@@ -1,13 +1,15 @@
 //! The embedded engine: SQLite files, and open connections kept for those that were used last.
 //!
 //! A node serves many more accounts than it can keep files open for: connections belong to the whole process, the
-//! least recently used one is closed when there are too many. SQLite then folds the write-ahead log back by itself.
+//! least recently used one is closed when there are too many. Its write-ahead log is folded back then only if it has
+//! grown: that waits for the disk several times, which mail for many mailboxes would pay with each message.
 
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use sterna_core::AccountId;
@@ -19,8 +21,15 @@ use crate::error::{Error, Result};
 /// How long a statement waits for a lock that another connection of this process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Open connections kept for later use.
-const MAX_IDLE: usize = 64;
+/// Open connections kept for later use: three files and some hundred KiB each …
+const MAX_IDLE: usize = 1024;
+
+/// … of which so many, the last used, keep the pages that they have read.
+const MAX_WARM: usize = 64;
+
+/// A write-ahead log of so many bytes is folded back when its database is closed; a shorter one is read again at the
+/// next opening, in less time.
+const LONG_LOG: u64 = 1 << 20;
 
 /// Idle connections, oldest first.
 #[derive(Default)]
@@ -45,15 +54,30 @@ impl Files {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.push_back((account, conn));
         let oldest = if idle.len() > MAX_IDLE { idle.pop_front() } else { None };
+        if let Some((_, cooling)) = idle.len().checked_sub(MAX_WARM + 1).and_then(|at| idle.get(at)) {
+            // Gives pages back, touches no file. A failure would only leave them where they are.
+            let _ = cooling.release_memory();
+        }
         drop(idle);
         // Closing may checkpoint: not under the lock.
-        drop(oldest);
+        if let Some((_, conn)) = oldest {
+            close(&conn);
+        }
     }
 
     /// Closes what is idle for one database, so that its files can be removed.
     pub fn forget(&self, account: AccountId) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain(|(a, _)| *a != account);
+    }
+}
+
+/// Prepares the end of a connection, which its drop is.
+fn close(conn: &Connection) {
+    let log = conn.path().and_then(|path| std::fs::metadata(format!("{path}-wal")).ok());
+    if log.is_none_or(|log| log.len() < LONG_LOG) {
+        // If it cannot be set, the log is folded back, as is SQLite's habit.
+        let _ = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     }
 }
 
