@@ -34,6 +34,8 @@ struct Report {
     asked: usize,
     /// Those that are equal on both sides, and sound in the target.
     verified: usize,
+    /// Messages of the queue that this run took over.
+    queued: u64,
     messages: u64,
     bytes: u64,
     seconds: f64,
@@ -89,8 +91,15 @@ impl Copy {
             copy.domains().await?;
         }
         let mut bars = Bars::new();
-        let mut report =
-            Report { accounts: Vec::new(), asked: records.len(), verified: 0, messages: 0, bytes: 0, seconds: 0.0 };
+        let mut report = Report {
+            accounts: Vec::new(),
+            asked: records.len(),
+            verified: 0,
+            queued: 0,
+            messages: 0,
+            bytes: 0,
+            seconds: 0.0,
+        };
         for record in &records {
             let (outcome, hopeless) = account(&copy, record, &mut bars).await;
             bars.end(&outcome.address);
@@ -104,6 +113,10 @@ impl Copy {
             if hopeless {
                 break;
             }
+        }
+        if self.addresses.is_empty() && report.verified == report.asked {
+            // Last: from now on the target delivers what waits.
+            report.queued = copy.queue().await?;
         }
         report.seconds = begun.elapsed().as_secs_f64();
         if json {
@@ -211,7 +224,11 @@ impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (bytes, seconds) = (format_bytes(self.bytes), self.seconds);
         let Report { asked, verified, messages, .. } = self;
-        write!(f, "{verified} of {asked} accounts verified: {messages} messages, {bytes}, {seconds:.1} s")
+        write!(f, "{verified} of {asked} accounts verified: {messages} messages, {bytes}, {seconds:.1} s")?;
+        match self.queued {
+            0 => Ok(()),
+            n => write!(f, "\n{n} messages that wait in the queue were taken over"),
+        }
     }
 }
 

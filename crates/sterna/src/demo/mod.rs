@@ -1,9 +1,11 @@
-//! The tour: an old platform and a new one on loopback, a mailbox that moves from one to the other.
+//! The tour: an old platform and a new one on loopback, a mailbox that moves from one to the other, and letters.
 //!
 //! Everything it shows is done by this very program through its command line, in child processes, as an operator would;
 //! the old platform is a second Sterna and knows nothing of its role. Nothing is left behind.
 
 mod client;
+mod dns;
+mod mail;
 mod platform;
 mod postgres;
 
@@ -38,8 +40,13 @@ pub struct DemoArgs {
 pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     let directory = tempfile::Builder::new().prefix("sterna-demo-").tempdir()?;
     heading("1. Two platforms on this machine");
-    let old = Platform::start(&directory.path().join("old"))?;
-    let mut new = Platform::start(&directory.path().join("new"))?;
+    let mut old = Platform::prepare(&directory.path().join("old"), "")?;
+    let mut new = Platform::prepare(&directory.path().join("new"), "")?;
+    let dns = dns::nameless()?;
+    old.relay_to(&new, dns)?;
+    new.relay_to(&old, dns)?;
+    old.serve()?;
+    new.serve()?;
     say(&format!("the old one answers IMAP on 127.0.0.1:{}, the new one on 127.0.0.1:{}", old.port, new.port));
     for platform in [&old, &new] {
         platform.cli(&["domain", "add", "example.org"], "")?;
@@ -84,13 +91,22 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     heading("6. Every invariant of the new platform");
     new.watch(&["check"], "")?;
 
-    heading("7. The same mailbox in PostgreSQL");
+    heading("7. Mail in and out");
+    old.cli(&["domain", "add", "example.net"], "")?;
+    old.cli(&["account", "add", mail::PAUL, "--password-stdin"], PASSWORD)?;
+    // It had Anne's mailbox, and sends on what still comes for her.
+    let moved = format!("smtp://127.0.0.1:{}?tls=none", new.smtp);
+    old.cli(&["account", "set", ADDRESS, "--deliver-to", &moved], "")?;
+    mail::correspond(&old, &new)?;
+
+    heading("8. The same mailbox in PostgreSQL");
     let mut database = None;
     match postgres::installed() {
         Some(programs) => {
             let before = Client::login(new.port, ADDRESS, PASSWORD)?.identity("INBOX")?;
             let postgres = Postgres::start(&programs, &directory.path().join("postgres"))?;
             let mut shared = Platform::prepare(&directory.path().join("shared"), &postgres.tables())?;
+            shared.relay_to(&old, dns)?;
             new.stop();
             let to = shared.configuration.display().to_string();
             say(&format!("$ sterna store copy --to {to}"));
@@ -109,8 +125,11 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
 
     heading("Try it yourself");
     say("any mail client, no encryption (this is loopback), user name and password the same on both:");
-    say(&format!("    old platform   IMAP 127.0.0.1 port {}", old.port));
-    say(&format!("    new platform   IMAP 127.0.0.1 port {}", new.port));
+    for (name, platform) in [("old", &old), ("new", &new)] {
+        let Platform { port, submission, .. } = platform;
+        say(&format!("    {name} platform   IMAP 127.0.0.1 port {port}, SMTP (submission) port {submission}"));
+    }
+    say("    somebody to write to: paul@example.net");
     say(&format!("    user name      {ADDRESS}"));
     say(&format!("    password       {PASSWORD}"));
     say(&format!("    command line   STERNA_CONFIG={} sterna …", new.configuration.display()));

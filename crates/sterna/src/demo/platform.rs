@@ -1,7 +1,7 @@
 //! One platform of the tour: a directory, a configuration, a `sterna serve` in a child process.
 
 use std::io::Write;
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,33 +11,43 @@ use super::Failure;
 const START: Duration = Duration::from_secs(20);
 
 pub struct Platform {
+    /// IMAP.
     pub port: u16,
+    /// Mail from other servers.
+    pub smtp: u16,
+    /// Mail from users.
+    pub submission: u16,
     pub configuration: PathBuf,
     server: Option<Child>,
 }
 
 impl Platform {
-    /// Makes the directory and starts the server.
-    pub fn start(directory: &Path) -> Result<Platform, Failure> {
-        let mut platform = Platform::prepare(directory, "")?;
-        platform.serve()?;
-        Ok(platform)
-    }
-
     /// Makes the directory, with further tables in the configuration.
     pub fn prepare(directory: &Path, tables: &str) -> Result<Platform, Failure> {
         std::fs::create_dir_all(directory)?;
-        // The port is free now; should somebody take it in between, the server says so.
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let (port, smtp, submission) = (free_port()?, free_port()?, free_port()?);
         let configuration = directory.join("sterna.toml");
         std::fs::write(
             &configuration,
             format!(
-                "data = {:?}\nhostname = \"localhost\"\n\n[listen]\nimap = \"127.0.0.1:{port}\"\n\n[auth]\nplaintext = \"loopback\"\n{tables}",
+                "data = {:?}\nhostname = \"localhost\"\n\n[listen]\nimap = \"127.0.0.1:{port}\"\n\
+                 smtp = \"127.0.0.1:{smtp}\"\nsubmission = \"127.0.0.1:{submission}\"\n\n\
+                 [auth]\nplaintext = \"loopback\"\n\n{tables}",
                 directory.join("data")
             ),
         )?;
-        Ok(Platform { port, configuration, server: None })
+        Ok(Platform { port, smtp, submission, configuration, server: None })
+    }
+
+    /// Sends all mail for others to another platform, and asks this DNS. Before the server starts.
+    pub fn relay_to(&self, other: &Platform, dns: SocketAddr) -> Result<(), Failure> {
+        let mut file = std::fs::File::options().append(true).open(&self.configuration)?;
+        writeln!(
+            file,
+            "\n[mail]\nrelay = \"smtp://127.0.0.1:{}?tls=none\"\n\n[dns]\nservers = [\"{dns}\"]",
+            other.smtp
+        )?;
+        Ok(())
     }
 
     /// Starts the server; returns when its port answers.
@@ -98,6 +108,11 @@ impl Drop for Platform {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// A port that is free now; should somebody take it in between, the server says so.
+fn free_port() -> Result<u16, Failure> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 fn sterna(configuration: &Path) -> Result<Command, Failure> {

@@ -68,8 +68,12 @@ fn lines<T>(items: &[T], line: impl Fn(&T) -> String) -> String {
 
 fn check_lines(c: &CheckInfo) -> String {
     let state = if c.sound { "sound" } else { "NOT SOUND" };
-    let (messages, mailboxes, bytes) = (c.messages, c.mailboxes, format_bytes(c.bytes));
-    let mut text = format!("{}  {state}  {messages} messages in {mailboxes} mailboxes, {bytes} read\n", c.address);
+    let (messages, bytes) = (c.messages, format_bytes(c.bytes));
+    let place = match c.mailboxes {
+        0 => "waiting".to_owned(),
+        n => format!("in {n} mailboxes"),
+    };
+    let mut text = format!("{}  {state}  {messages} messages {place}, {bytes} read\n", c.address);
     for (invariant, detail) in &c.findings {
         text += &format!("  invariant {invariant}: {detail}\n");
     }
