@@ -133,8 +133,7 @@ fn a_held_message_waits_until_it_is_released_and_a_removed_one_never_goes() {
     site.submit("bob@there.test", "first").success();
     site.submit("bob@there.test", "second").success();
     let listed = site.sterna.json(&["queue", "list"], "");
-    let ids: Vec<String> =
-        listed.as_array().unwrap().iter().map(|m| m["id"].to_string().replace('"', "")).collect();
+    let ids: Vec<String> = listed.as_array().unwrap().iter().map(|m| m["id"].to_string().replace('"', "")).collect();
     assert_eq!(ids.len(), 2, "{listed}");
     site.sterna.cli(&["queue", "hold", &ids[0]], "").success();
     site.sterna.cli(&["queue", "remove", &ids[1]], "").success();

@@ -12,8 +12,7 @@ use crate::process::{Outcome, run};
 /// By Debian's own Python, if it is there: the modules of Debian's packages belong to it, and to no other of the `PATH`.
 pub fn python(script: &str, arguments: &[&str]) -> Outcome {
     let debian = Path::new("/usr/bin/python3");
-    let python =
-        if peer::is_executable(debian) { debian.to_owned() } else { peer::require("python3", "python3") };
+    let python = if peer::is_executable(debian) { debian.to_owned() } else { peer::require("python3", "python3") };
     run(Command::new(python).arg("-c").arg(script).args(arguments), b"", Duration::from_secs(120))
 }
 
