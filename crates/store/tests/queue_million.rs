@@ -95,3 +95,43 @@ async fn a_million_waiting_recipients_stay_cheap() {
     }
     timed("stats", 4 * CHEAP, store.queue_stats()).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes; run by hand"]
+async fn a_backlog_is_worked_off_at_an_even_rate() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open_with(config(dir.path()), Arc::new(SystemClock)).await.unwrap();
+    // What the engine's statistics say of an almost empty queue is true of nothing that comes later.
+    let few = (0..1000).map(|n| recipient(&format!("u{n}@big.org")));
+    store.enqueue(NewQueued { recipients: few.collect(), ..message(&store, b"first", &[]) }).await.unwrap();
+    store.enqueue(message(&store, b"second", &["a@big.org"])).await.unwrap();
+    if let Some((database, _)) = sterna_tests::backend::place(dir.path()) {
+        sterna_tests::psql(&database, "ANALYZE");
+    }
+    for claim in support::queue::claim(&store, 20).await {
+        store.settle_queued(&claim, all(&claim, &Settled::Done), vec![]).await.unwrap();
+    }
+    let waiting = messages() / 5;
+    let enqueueing = (0..64).map(|worker| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for n in (worker..waiting).step_by(64) {
+                store.enqueue(message(&store, &n.to_le_bytes(), &["a@big.org"])).await.unwrap();
+            }
+        })
+    });
+    futures_util::future::join_all(enqueueing).await.into_iter().for_each(|worker| worker.unwrap());
+    let (mut rates, mut since, mut done) = (Vec::new(), Instant::now(), 0);
+    while done < waiting {
+        for claim in store.claim_queued(20, 20, vec![], TERM).await.unwrap() {
+            store.settle_queued(&claim, all(&claim, &Settled::Done), vec![]).await.unwrap();
+            done += 1;
+            if done % (waiting / 10) == 0 {
+                rates.push((waiting / 10) as f64 / since.elapsed().as_secs_f64());
+                since = Instant::now();
+                println!("{done} worked off; {:.0}/s", rates.last().unwrap());
+            }
+        }
+    }
+    assert!(rates.iter().all(|rate| *rate > rates[0] / 4.0), "{rates:?}");
+}

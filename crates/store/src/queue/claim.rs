@@ -49,49 +49,46 @@ impl Store {
         let (limit, busy): (usize, HashSet<String>) = (limit.min(MAX_CLAIMS), busy.into_iter().collect());
         let (busy, look) = (busy.clone(), busy);
         // A look first: a node that finds nothing, which is the rule, does not take the directory's write lock.
-        let due = self.directory().read(move |tx| tx.due_batches(1, 1, &look)).await?;
+        let due = self.queue_read(move |tx| tx.due_batches(1, 1, &look)).await?;
         if due.is_empty() || limit == 0 {
             return Ok(Vec::new());
         }
         let holder = self.holder();
-        self.directory()
-            .write(move |tx| {
-                let due = tx.due_batches(limit, per_destination, &busy)?;
-                tx.take_batches(due, &holder, term)
-            })
-            .await
+        self.queue_write(move |tx| {
+            let due = tx.due_batches(limit, per_destination, &busy)?;
+            tx.take_batches(due, &holder, term)
+        })
+        .await
     }
 
     /// Prolongs a claim by `term` from now. Fails with [`Error::LeaseLost`] if it was taken over, or removed.
     pub async fn renew_queued(&self, claim: &QueueClaim, term: Duration) -> Result<()> {
         let (id, batch, token) = (claim.message.id, claim.batch, claim.token);
         let destination = claim.destination.clone();
-        self.directory()
-            .write(move |tx| {
-                let sql = "UPDATE queue_batch SET next_ms = ?4 WHERE message_id = ?1 AND number = ?2 AND token = ?3 \
+        self.queue_write(move |tx| {
+            let sql = "UPDATE queue_batch SET next_ms = ?4 WHERE message_id = ?1 AND number = ?2 AND token = ?3 \
                            AND holder IS NOT NULL";
-                if tx.execute(sql, vals![id, batch, token, tx.end_of(term)?])? == 0 {
-                    return Err(Error::LeaseLost);
-                }
-                tx.refresh_destinations(&[destination])
-            })
-            .await
+            if tx.execute(sql, vals![id, batch, token, tx.end_of(term)?])? == 0 {
+                return Err(Error::LeaseLost);
+            }
+            tx.refresh_destinations(&[destination])
+        })
+        .await
     }
 
     /// When something will be due next, milliseconds since 1970, not counting the `busy` destinations. A claim of a node that
     /// falls silent counts from the end of its term. `None`: nothing waits, or all of it is held.
     pub async fn next_due_ms(&self, busy: Vec<String>) -> Result<Option<i64>> {
         let busy: HashSet<String> = busy.into_iter().collect();
-        self.directory()
-            .read(move |tx| {
-                let mut next = None;
-                tx.each_destination(NEVER - 1, &busy, |_, next_ms| {
-                    next = Some(next_ms);
-                    Ok(false)
-                })?;
-                Ok(next)
-            })
-            .await
+        self.queue_read(move |tx| {
+            let mut next = None;
+            tx.each_destination(NEVER - 1, &busy, |_, next_ms| {
+                next = Some(next_ms);
+                Ok(false)
+            })?;
+            Ok(next)
+        })
+        .await
     }
 
     /// Gives back what an earlier process with this data directory held when it died. Called once, at opening.
@@ -99,10 +96,10 @@ impl Store {
         // Where nobody else can have the store open, the directory may have been moved meanwhile.
         let holder = self.shared().then(|| self.holder());
         let earlier = holder.clone();
-        if self.directory().read(move |tx| tx.held_batches(earlier.as_deref())).await?.is_empty() {
+        if self.queue_read(move |tx| tx.held_batches(earlier.as_deref())).await?.is_empty() {
             return Ok(());
         }
-        self.directory().write(move |tx| tx.release_batches(holder.as_deref())).await
+        self.queue_write(move |tx| tx.release_batches(holder.as_deref())).await
     }
 }
 

@@ -23,21 +23,21 @@ pub(crate) async fn copy_queue(from: &Store, to: &Store) -> Result<u64> {
     let mut copied = 0;
     loop {
         let name = mark.clone();
-        let last = to.directory().read(move |tx| tx.setting(&name)).await?;
+        let last = to.queue_read(move |tx| tx.setting(&name)).await?;
         let last = QueueId(last.and_then(|last| last.parse().ok()).unwrap_or(0));
         let all = QueueFilter::default();
-        let page = from.directory().read(move |tx| tx.queue_page(last, PAGE, &all)).await?;
+        let page = from.queue_read(move |tx| tx.queue_page(last, PAGE, &all)).await?;
         if page.is_empty() {
             return Ok(copied);
         }
         for id in page {
-            let entry = from.directory().read(move |tx| tx.queue_entry(id, usize::MAX >> 1)).await?;
+            let entry = from.queue_read(move |tx| tx.queue_entry(id, usize::MAX >> 1)).await?;
             let entry = entry.ok_or_else(|| {
                 Error::NotPermitted("the queue changes while it is copied; stop the server of the source first".into())
             })?;
             let blob = carry(from, to, &entry).await?;
             let name = mark.clone();
-            to.directory().write(move |tx| tx.put_copied(entry, blob, &name)).await?;
+            to.queue_write(move |tx| tx.put_copied(entry, blob, &name)).await?;
             copied += 1;
         }
     }

@@ -27,7 +27,7 @@ impl Store {
         if message.blob.is_inline() {
             return self.enqueue_gathered(message).await;
         }
-        let id = self.directory().write(move |tx| tx.enqueue(&message)).await?;
+        let id = self.queue_write(move |tx| tx.enqueue(&message)).await?;
         self.tell_queue_changed();
         Ok(id)
     }

@@ -77,7 +77,7 @@ impl Store {
 
     async fn write_group(self, group: Vec<Waiting>, turn: OwnedMutexGuard<()>) {
         let (messages, answers): (Vec<_>, Vec<_>) = group.into_iter().map(|w| (w.message, w.answer)).unzip();
-        let written = self.directory().write(move |tx| tx.enqueue_all(&messages)).await;
+        let written = self.queue_write(move |tx| tx.enqueue_all(&messages)).await;
         // All is told, and the store is let go, before the callers go on: they may close it at once.
         self.tell_queue_changed();
         drop(self);

@@ -67,18 +67,17 @@ impl Store {
         limit: usize,
         filter: QueueFilter,
     ) -> Result<Vec<QueueEntry>> {
-        self.directory()
-            .read(move |tx| {
-                let ids = tx.queue_page(after.unwrap_or(QueueId(0)), limit.min(PAGE_MAX), &filter)?;
-                let entries = ids.into_iter().filter_map(|id| tx.queue_entry(id, TOLD).transpose());
-                entries.collect()
-            })
-            .await
+        self.queue_read(move |tx| {
+            let ids = tx.queue_page(after.unwrap_or(QueueId(0)), limit.min(PAGE_MAX), &filter)?;
+            let entries = ids.into_iter().filter_map(|id| tx.queue_entry(id, TOLD).transpose());
+            entries.collect()
+        })
+        .await
     }
 
     /// One message with its first 10,000 recipients.
     pub async fn queue_show(&self, id: QueueId) -> Result<Option<QueueEntry>> {
-        self.directory().read(move |tx| tx.queue_entry(id, TOLD_OF_ONE)).await
+        self.queue_read(move |tx| tx.queue_entry(id, TOLD_OF_ONE)).await
     }
 
     /// At most `length` bytes of a queued message's body from `offset`; fewer where it ends. Reading in multiples of

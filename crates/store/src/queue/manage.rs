@@ -51,7 +51,7 @@ impl Store {
             QueueSelection::Ids(mut ids) => {
                 while !ids.is_empty() {
                     let step: Vec<QueueId> = ids.iter().take(STEP).copied().collect();
-                    let (done, n) = self.directory().write(move |tx| tx.change_some(&step, change)).await?;
+                    let (done, n) = self.queue_write(move |tx| tx.change_some(&step, change)).await?;
                     ids.drain(..done);
                     changed += n;
                 }
@@ -73,13 +73,12 @@ impl Store {
 
     /// Changes the next messages behind `after`; the last one, and how many were changed. `None`: there are no more.
     async fn change_page(&self, after: QueueId, filter: QueueFilter, change: Change) -> Result<Option<(QueueId, u64)>> {
-        self.directory()
-            .write(move |tx| {
-                let ids = tx.queue_page(after, STEP, &filter)?;
-                let (done, n) = tx.change_some(&ids, change)?;
-                Ok(done.checked_sub(1).and_then(|at| ids.get(at)).map(|last| (*last, n)))
-            })
-            .await
+        self.queue_write(move |tx| {
+            let ids = tx.queue_page(after, STEP, &filter)?;
+            let (done, n) = tx.change_some(&ids, change)?;
+            Ok(done.checked_sub(1).and_then(|at| ids.get(at)).map(|last| (*last, n)))
+        })
+        .await
     }
 }
 

@@ -21,12 +21,11 @@ impl Store {
         enqueue: Vec<NewQueued>,
     ) -> Result<()> {
         let claim = claim.clone();
-        self.directory()
-            .write(move |tx| {
-                tx.settle(&claim, &settled)?;
-                tx.enqueue_all(&enqueue).map(drop)
-            })
-            .await?;
+        self.queue_write(move |tx| {
+            tx.settle(&claim, &settled)?;
+            tx.enqueue_all(&enqueue).map(drop)
+        })
+        .await?;
         self.tell_queue_changed();
         Ok(())
     }

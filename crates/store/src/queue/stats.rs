@@ -56,18 +56,17 @@ pub struct DestinationStats {
 impl Store {
     /// How much waits: counters that are kept, and a look at each destination. However many messages wait, none is looked at.
     pub async fn queue_stats(&self) -> Result<QueueStats> {
-        self.directory()
-            .read(|tx| {
-                let totals = tx.one(TOTALS, &[], |r| Ok((r.u64(0)?, r.u64(1)?, r.u64(2)?)))?;
-                let (messages, recipients, held) = totals.unwrap_or_default();
-                let due = tx.one(DUE, vals![tx.queue_now()?, DUE_MAX], |r| r.u64(0))?.unwrap_or_default();
-                let oldest_ms = tx.one(OLDEST, &[], |r| r.int(0))?;
-                let by_destination = tx.query(FULLEST, vals![TOP], |r| {
-                    let next_ms = Some(r.int(2)?).filter(|next| *next < super::NEVER);
-                    Ok(DestinationStats { destination: r.text(0)?.to_owned(), recipients: r.u64(1)?, next_ms })
-                })?;
-                Ok(QueueStats { messages, recipients, held, due, oldest_ms, by_destination })
-            })
-            .await
+        self.queue_read(|tx| {
+            let totals = tx.one(TOTALS, &[], |r| Ok((r.u64(0)?, r.u64(1)?, r.u64(2)?)))?;
+            let (messages, recipients, held) = totals.unwrap_or_default();
+            let due = tx.one(DUE, vals![tx.queue_now()?, DUE_MAX], |r| r.u64(0))?.unwrap_or_default();
+            let oldest_ms = tx.one(OLDEST, &[], |r| r.int(0))?;
+            let by_destination = tx.query(FULLEST, vals![TOP], |r| {
+                let next_ms = Some(r.int(2)?).filter(|next| *next < super::NEVER);
+                Ok(DestinationStats { destination: r.text(0)?.to_owned(), recipients: r.u64(1)?, next_ms })
+            })?;
+            Ok(QueueStats { messages, recipients, held, due, oldest_ms, by_destination })
+        })
+        .await
     }
 }
