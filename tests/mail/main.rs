@@ -5,6 +5,7 @@
 mod autoconfig;
 mod crash;
 mod flow;
+mod full;
 mod hostile;
 mod remote;
 mod sieve;

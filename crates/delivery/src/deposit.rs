@@ -37,6 +37,24 @@ pub(crate) fn failure(error: &Error) -> Deposit {
     }
 }
 
+/// A delivery that happens once, however often the queue's runner is killed behind it.
+pub(crate) struct Once {
+    key: Vec<u8>,
+    seconds: i64,
+}
+
+impl Once {
+    /// It was done.
+    fn is_done(&self, tx: &Tx<'_>) -> Result<bool> {
+        tx.remembered("queued", &self.key)
+    }
+
+    /// Remembers it in the transaction that does it; `false`: it was done.
+    pub fn begin(&self, tx: &Tx<'_>) -> Result<bool> {
+        tx.remember("queued", &self.key, tx.now().saturating_add(self.seconds))
+    }
+}
+
 /// What the first transaction of a delivery came to.
 enum First {
     /// The limits of a mailbox that is nearly full.
@@ -67,9 +85,16 @@ impl Inner {
         let trace = [return_path(&mail.envelope.sender), delivered_to(place.account.address.as_str())].concat();
         let email = Letter::new(trace, mail).ingest(account.blobs(), mail.received).await?;
         let limited = place.account.quota_bytes.is_some();
+        let once = self.once(mail, place);
         let first = account.write(move |tx| {
             if let Some((name, text)) = tx.active_sieve()? {
+                if once.map_or(Ok(false), |once| once.is_done(tx))? {
+                    return Ok(First::Done(None));
+                }
                 return Ok(First::Script { name, text, email: Box::new(email) });
+            }
+            if !once.map_or(Ok(true), |once| once.begin(tx))? {
+                return Ok(First::Done(None));
             }
             tx.append(kept.mailbox(tx)?, &email, &Flags::default())?;
             Ok(First::Done(if limited { nearly_full(tx)? } else { None }))
@@ -81,6 +106,13 @@ impl Inner {
             }
             First::Script { name, text, email } => self.filter(mail, place, &account, kept, (name, text), *email).await,
         }
+    }
+
+    /// Under what a mailbox remembers a message of the queue.
+    pub(crate) fn once(&self, mail: &Mail, place: &Place) -> Option<Once> {
+        let queued = mail.queued.as_deref()?;
+        let key = [queued, b" ", place.reached.as_bytes()].concat();
+        Some(Once { key, seconds: (i64::from(self.config.queue_days) + 1) * 86_400 })
     }
 
     /// INBOX of an account. It never changes, so that it is asked for once.

@@ -188,6 +188,9 @@ pub struct Mail {
     pub authenticated: bool,
     /// The author's domain asks to take it as suspicious (DMARC): what no script files elsewhere goes into the junk mailbox.
     pub quarantine: bool,
+    /// What tells a message of the queue from all others. A mailbox that has taken it already has it: a runner that died
+    /// behind the delivery leaves no second copy.
+    pub queued: Option<Bytes>,
     /// The account that submitted it, if one did.
     pub submitter: Option<sterna_core::AccountId>,
 }

@@ -112,8 +112,15 @@ pub async fn to_mail(store: &Store, claim: &QueueClaim) -> Result<Mail> {
         received,
         authenticated: options.authenticated,
         quarantine: options.quarantine,
+        queued: Some(identity(claim)),
         submitter: claim.message.submitter,
     })
+}
+
+/// The number alone would not do: a store that was copied gives its own ones.
+fn identity(claim: &QueueClaim) -> Bytes {
+    let message = &claim.message;
+    format!("{} {} {} {}", message.id, message.queued_ms, message.size, message.sender).into()
 }
 
 async fn read_body(store: &Store, claim: &QueueClaim) -> Result<Body> {

@@ -80,7 +80,15 @@ impl Inner {
             self.redirect(letter, mail, &own, to).await?;
         }
         let (reject, broken) = (decision.reject.take(), decision.broken.clone());
-        let after = account.write(move |tx| carry_out(tx, kept, decision, &emails)).await?;
+        let once = self.once(mail, place);
+        let after = account.write(move |tx| {
+            // A second runner, beside one that is slow and not dead.
+            if !once.map_or(Ok(true), |once| once.begin(tx))? {
+                return Ok(After::default());
+            }
+            carry_out(tx, kept, decision, &emails)
+        });
+        let after = after.await?;
         if let Some(error) = broken.filter(|_| after.tell_broken) {
             self.tell(place, &Notice::BrokenScript { name, error }).await;
         }

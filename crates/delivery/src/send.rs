@@ -117,6 +117,7 @@ impl Inner {
             received: self.store.clock().now(),
             authenticated: true,
             quarantine: false,
+            queued: None,
             submitter: None,
         };
         self.enqueue(&self.signed(mail).await, &recipients).await?;

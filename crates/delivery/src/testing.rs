@@ -33,6 +33,7 @@ pub(crate) fn from(sender: &str, text: &str) -> Mail {
         received: DateTime::utc(NOW),
         authenticated: true,
         quarantine: false,
+        queued: None,
         submitter: None,
     }
 }

@@ -98,3 +98,27 @@ async fn a_mailbox_that_cannot_be_written_is_tried_again_alone() {
     assert_eq!((house.inbox("anne").await.len(), house.inbox("bob").await.len()), (1, 2));
     house.check().await;
 }
+
+#[tokio::test]
+async fn a_runner_that_died_behind_a_delivery_leaves_no_second_copy() {
+    let house = House::new().await;
+    house.add("bert").await;
+    house.script("bert", "require \"imap4flags\"; addflag \"\\\\Flagged\"; keep;").await;
+    house
+        .delivery
+        .enqueue(&hello("anne"), &["anne", "anne+x", "bert"].map(|name| Recipient::new(&at(name))))
+        .await
+        .unwrap();
+    let claim = house.claim().await.unwrap();
+    let mail = queued::to_mail(&house.store, &claim).await.unwrap();
+    // The same claim a second time: nothing of the first was settled.
+    for _ in 0..2 {
+        for recipient in &claim.recipients {
+            let done = house.delivery.deliver_local(&mail, &queued::to_recipient(recipient)).await;
+            assert_eq!(done, Delivered::Done);
+        }
+    }
+    // Two addresses are two messages, as ever.
+    assert_eq!((house.inbox("anne").await.len(), house.inbox("bert").await.len()), (2, 1));
+    house.check().await;
+}

@@ -121,6 +121,7 @@ mod tests {
             received: DateTime::utc(0),
             authenticated: true,
             quarantine: false,
+            queued: None,
             submitter: None,
         };
         (directory, mail)

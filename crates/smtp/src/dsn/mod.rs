@@ -63,6 +63,7 @@ pub async fn report(delivery: &Delivery, kind: Kind, mail: &Mail, reported: &[Re
         received: now,
         authenticated: true,
         quarantine: false,
+        queued: None,
         submitter: None,
     };
     let mail = delivery.signed(mail).await;

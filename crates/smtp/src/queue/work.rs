@@ -141,8 +141,10 @@ fn without_body(claim: &QueueClaim) -> Mail {
         trace: Bytes::new(),
         body: Body::Memory(Bytes::new()),
         received: DateTime::utc(claim.message.queued_ms / 1000),
-        authenticated: true,
+        // Who was logged in stands behind it; of others that would have to be read.
+        authenticated: claim.message.submitter.is_some(),
         quarantine: false,
+        queued: None,
         submitter: claim.message.submitter,
     }
 }

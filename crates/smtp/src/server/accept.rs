@@ -56,6 +56,7 @@ async fn deliver(session: &mut Session, transaction: &Transaction, intake: Intak
         received: now,
         authenticated,
         quarantine,
+        queued: None,
         submitter: session.user.as_ref().map(|user| user.id),
     };
     let outcomes = service.delivery.accept(&mail, &transaction.recipients).await;

@@ -82,6 +82,7 @@ async fn tell_postmaster(service: &Service, account: &AccountRecord, reason: &st
         received: now,
         authenticated: true,
         quarantine: false,
+        queued: None,
         submitter: None,
     };
     let outcomes = delivery.accept(&delivery.signed(mail).await, &[Recipient::new(&postmaster)]).await;

@@ -105,6 +105,7 @@ async fn a_report_is_signed_for_the_domain_above_the_server() {
         received: DateTime::utc(1_790_000_000),
         authenticated: true,
         quarantine: false,
+        queued: None,
         submitter: None,
     };
     let refused = [(Recipient::new("me@ours.test"), Refusal::new(552, "5.2.2", "full"))];

@@ -29,6 +29,7 @@ fn mail(text: &str) -> Mail {
         received: DateTime::utc(0),
         authenticated: true,
         quarantine: false,
+        queued: None,
         submitter: None,
     }
 }

@@ -26,6 +26,7 @@ fn mail(sender: &str, text: &str) -> Mail {
         received: DateTime::utc(1_800_000_000),
         authenticated: true,
         quarantine: false,
+        queued: None,
         submitter: None,
     }
 }

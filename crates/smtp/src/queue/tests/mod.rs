@@ -178,6 +178,7 @@ fn mail(subject: &str) -> Mail {
         received: DateTime::utc(1_800_000_000),
         authenticated: true,
         quarantine: false,
+        queued: None,
         submitter: None,
     }
 }
