@@ -25,7 +25,7 @@ const MAX_RECORDS: usize = 100;
 const MAX_TXT: usize = 16_384;
 
 /// Whom to ask and how long.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DnsConfig {
     /// Recursive servers, asked over UDP and, when an answer is cut, TCP. Empty: those of the system.
     pub servers: Vec<SocketAddr>,

@@ -4,7 +4,6 @@ use clap::{Args, Subcommand, ValueEnum};
 use sterna_smtp::dns::Answer as Dns;
 
 use super::Context;
-use super::dns::resolver;
 use crate::admin::{Answer, DkimInfo, DkimRequest, Request};
 use crate::error::{Error, Result};
 
@@ -101,7 +100,7 @@ async fn is_published(context: &Context, name: &str, selector: &str) -> Result<(
     let Answer::Dkim(keys) = context.ask(request).await? else { return Ok(()) };
     // One that is not there is told by the request itself.
     let Some(key) = keys.iter().find(|key| key.selector == selector) else { return Ok(()) };
-    let answer = resolver(&context.config)?.txt_anew(&key.record_name).await;
+    let answer = context.config.resolver()?.txt_anew(&key.record_name).await;
     let not_found = |what: &str| {
         Error::new(format!("{what}: {} TXT; publish \"{}\", or add --unchecked", key.record_name, key.record))
     };

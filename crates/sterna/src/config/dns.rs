@@ -1,26 +1,11 @@
 //! `[dns]`: who answers questions about other domains.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use serde::Deserialize;
+use sterna_smtp::dns::DnsConfig;
 
 use super::store::positive;
-
-/// The resolver.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DnsConfig {
-    /// Servers to ask; none: those of the system.
-    pub servers: Vec<SocketAddr>,
-    /// How long one question may take.
-    pub timeout: Duration,
-}
-
-impl Default for DnsConfig {
-    fn default() -> DnsConfig {
-        DnsConfig { servers: Vec::new(), timeout: Duration::from_secs(5) }
-    }
-}
 
 /// The table as it stands in the file.
 #[derive(Default, Deserialize)]
@@ -47,6 +32,8 @@ fn server(text: &str) -> Result<SocketAddr, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use sterna_core::{Address, parse_bytes};
+use sterna_smtp::queue::QueueConfig;
 
 use super::duration::parse_duration;
 use super::is_hostname;
@@ -73,7 +74,7 @@ impl Default for MailConfig {
             allow_private: false,
             per_destination: 20,
             connections: 200,
-            retry: [5, 10, 20, 40, 60, 120, 240].map(|minutes| Duration::from_secs(minutes * 60)).to_vec(),
+            retry: QueueConfig::default().retry,
         }
     }
 }

@@ -21,11 +21,11 @@ use serde::Deserialize;
 use sterna_core::parse_bytes;
 use sterna_http::ClientSettings;
 use sterna_net::PlaintextPolicy;
+use sterna_smtp::dns::{DnsConfig, Resolver};
 use sterna_store::StoreConfig;
 
 use crate::error::{Error, Result};
 pub use blobs::Collect;
-pub use dns::DnsConfig;
 pub use listen::Listen;
 pub use mail::{LANGUAGES, MailConfig, Relay};
 pub use route::check_route;
@@ -85,6 +85,17 @@ impl Config {
         let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
         let variable = |name: &str| std::env::var(name).ok();
         parse(&text, file, &directory, &variable).map_err(|why| Error::new(format!("{}: {why}", file.display())))
+    }
+
+    /// What asks the DNS.
+    pub fn resolver(&self) -> Result<Resolver> {
+        Resolver::new(&self.dns).map_err(|e| self.no_resolver(&e))
+    }
+
+    /// Why nothing can ask the DNS.
+    pub fn no_resolver(&self, why: &dyn std::fmt::Display) -> Error {
+        let file = self.file.display();
+        Error::new(format!("the name servers of the system are not known ({why}); name some in [dns] of {file}"))
     }
 
     /// The node's own directory: its lock and its admin socket, and everything durable of an embedded store.

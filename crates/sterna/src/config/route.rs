@@ -1,47 +1,32 @@
 //! URLs of other mail servers, as relay or as the platform that has a mailbox: checked here, so that a mistake is told to
 //! who makes it and not found in a queue that stands still.
 
+use std::net::IpAddr;
 use std::path::Path;
+
+use sterna_smtp::client::{Route, RouteError};
 
 use super::is_hostname;
 
 /// The form, for errors.
 const FORM: &str = "HOST:PORT?tls=none|starttls|implicit";
 
-/// Checks `SCHEME://HOST[:PORT]?tls=none|starttls|implicit[&ca=FILE]`; gives it with the file's path made absolute.
+/// Checks `SCHEME://HOST[:PORT]?tls=none|starttls|implicit[&ca=FILE]`; gives it whole, with its port and the file's
+/// absolute path.
 pub fn check_route(text: &str, schemes: &[&str], directory: &Path) -> Result<String, String> {
     let wrong = |why: &str| {
         let forms: Vec<String> = schemes.iter().map(|scheme| format!("\"{scheme}://{FORM}\"")).collect();
-        format!("\"{text}\" {why}; write {}", forms.join(" or "))
+        format!("{why}; write {}", forms.join(" or "))
     };
-    let (scheme, rest) = text.split_once("://").ok_or_else(|| wrong("is no URL"))?;
-    if !schemes.contains(&scheme) {
-        return Err(wrong("has another scheme"));
+    let mut route: Route = text.parse().map_err(|e: RouteError| wrong(&e.to_string()))?;
+    if !schemes.iter().any(|scheme| text.starts_with(&format!("{scheme}://"))) {
+        return Err(wrong(&format!("\"{text}\" has another scheme")));
     }
-    let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
-    let (host, port) = host_and_port(place.trim_end_matches('/')).ok_or_else(|| wrong("names no host"))?;
-    let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-    let mut route = format!("{scheme}://{host}{port}");
-    let (mut verified, mut authorities, mut separator) = (false, false, '?');
-    for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
-        let value = match parameter.split_once('=') {
-            Some(("tls", tls @ ("none" | "starttls" | "implicit"))) => {
-                verified = tls != "none";
-                parameter.to_owned()
-            }
-            Some(("ca", file)) if !file.is_empty() => {
-                authorities = true;
-                format!("ca={}", directory.join(file).display())
-            }
-            _ => return Err(wrong(&format!("has a parameter \"{parameter}\" that is not known"))),
-        };
-        route = format!("{route}{separator}{value}");
-        separator = '&';
+    if !is_hostname(&route.host) && route.host.parse::<IpAddr>().is_err() {
+        return Err(wrong(&format!("\"{text}\" names no host")));
     }
-    if authorities && !verified {
-        return Err(wrong("names authorities for TLS that it does not ask for"));
-    }
-    Ok(route)
+    route.ca = route.ca.map(|file| directory.join(file));
+    Ok(route.to_string())
 }
 
 /// A host name or an address, and the port behind it if there is one.
@@ -74,10 +59,13 @@ mod tests {
     #[test]
     fn routes_are_checked_and_files_made_absolute() {
         let check = |text: &str| check_route(text, &["lmtp", "smtp"], Path::new("/etc"));
-        for good in
-            ["lmtp://old.example.org:24", "smtp://h?tls=none", "smtp://[::1]:25?tls=implicit", "lmtp://192.0.2.1"]
-        {
-            assert_eq!(check(good).as_deref(), Ok(good));
+        for (given, whole) in [
+            ("lmtp://old.example.org:24", "lmtp://old.example.org:24"),
+            ("smtp://h?tls=none", "smtp://h:25?tls=none"),
+            ("smtp://[::1]:26?tls=implicit", "smtp://[::1]:26?tls=implicit"),
+            ("lmtp://192.0.2.1/", "lmtp://192.0.2.1:24"),
+        ] {
+            assert_eq!(check(given).as_deref(), Ok(whole));
         }
         let with_file = check("smtp://h:25?tls=starttls&ca=ca.pem");
         assert_eq!(with_file.as_deref(), Ok("smtp://h:25?tls=starttls&ca=/etc/ca.pem"));

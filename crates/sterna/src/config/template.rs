@@ -69,7 +69,7 @@ kind = "file"                        # large bodies are files in the account's d
 # allow_private = false              # send to servers at private addresses: in closed networks only
 # per_destination = 20               # connections to one destination at the same time
 # connections = 200                  # to all of them
-# retry = ["5m", "10m", "20m", "40m", "1h", "2h", "4h"]  # pauses between attempts; the last one repeats
+# retry = ["5m", "15m", "30m", "1h", "2h", "4h"]  # pauses between attempts; the last one repeats
 # queue_days = 5                     # then mail that cannot be sent goes back
 
 # [dns]

@@ -8,7 +8,7 @@ use sterna_delivery::{Delivery, DeliveryConfig};
 use sterna_net::{Login, PortTls};
 use sterna_smtp::auth::{AuthConfig, Authenticator};
 use sterna_smtp::client::{Credentials, Route};
-use sterna_smtp::dns::{self, Resolver};
+use sterna_smtp::dns::Resolver;
 use sterna_smtp::queue::{QueueConfig, Runner};
 use sterna_smtp::server::Kind;
 use sterna_store::Store;
@@ -82,7 +82,7 @@ impl Services {
         let tls = tls::server_config(config)?;
         // One door for all protocols: a guess at a password counts everywhere.
         let login = Login::new(store.clone(), LOGIN_DELAY);
-        let resolver = resolver(config)?;
+        let resolver = config.resolver()?;
         let authenticator = Arc::new(Authenticator::new(
             resolver.clone(),
             AuthConfig { enforce: config.mail.reject_dmarc, ..AuthConfig::new(&config.hostname) },
@@ -125,13 +125,6 @@ fn delivery(config: &Config) -> DeliveryConfig {
         max_size: config.mail.max_size,
         ..DeliveryConfig::new(&config.hostname)
     }
-}
-
-fn resolver(config: &Config) -> Result<Resolver> {
-    let dns = dns::DnsConfig { servers: config.dns.servers.clone(), timeout: config.dns.timeout };
-    Resolver::new(&dns).map_err(|e| {
-        Error::new(format!("the DNS servers of the system are not known ({e}); name some in [dns] servers"))
-    })
 }
 
 fn queue(mail: &MailConfig) -> Result<QueueConfig> {

@@ -10,7 +10,6 @@ mod srv;
 
 use clap::Args;
 use serde::Serialize;
-use sterna_smtp::dns::{DnsConfig, Resolver};
 
 use super::Context;
 use super::show::print;
@@ -74,8 +73,8 @@ impl Dns {
 }
 
 async fn check(config: &Config, plan: &Plan) -> Result<Vec<Finding>> {
-    let services = srv::Services::new(&config.dns).map_err(|e| cannot_ask(config, &e))?;
-    Ok(judge::judge(plan, &observe::observe(&resolver(config)?, &services, plan).await))
+    let services = srv::Services::new(&config.dns).map_err(|e| config.no_resolver(&e))?;
+    Ok(judge::judge(plan, &observe::observe(&config.resolver()?, &services, plan).await))
 }
 
 async fn domain(context: &Context, name: String) -> Result<DomainInfo> {
@@ -83,15 +82,4 @@ async fn domain(context: &Context, name: String) -> Result<DomainInfo> {
         Answer::Domain(domain) => Ok(domain),
         _ => Err(Error::new("the server answers in another form; is it of the same version?")),
     }
-}
-
-/// The resolver of the configuration.
-pub(super) fn resolver(config: &Config) -> Result<Resolver> {
-    let dns = DnsConfig { servers: config.dns.servers.clone(), timeout: config.dns.timeout };
-    Resolver::new(&dns).map_err(|e| cannot_ask(config, &e))
-}
-
-fn cannot_ask(config: &Config, why: &dyn std::fmt::Display) -> Error {
-    let file = config.file.display();
-    Error::new(format!("the name servers of the system are not known ({why}); name some in [dns] of {file}"))
 }

@@ -11,7 +11,7 @@ use hickory_resolver::proto::rr::{RData, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
 use sterna_smtp::dns::Answer;
 
-use crate::config::DnsConfig;
+use sterna_smtp::dns::DnsConfig;
 
 /// Asks for services.
 pub(super) struct Services {
