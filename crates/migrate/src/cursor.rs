@@ -81,21 +81,34 @@ impl Cursor {
     }
 }
 
+/// A folder's cursor as it was last written.
+pub(crate) fn read(tx: &Tx<'_>, source: &[u8]) -> sterna_store::Result<Cursor> {
+    Ok(find(tx, source)?.1)
+}
+
 /// Changes a folder's cursor inside the transaction of the messages that it speaks of.
 pub(crate) fn update(
     tx: &Tx<'_>,
     source: &[u8],
     change: impl FnOnce(&mut Cursor) -> sterna_store::Result<()>,
 ) -> sterna_store::Result<Cursor> {
-    let lost = |e: Error| sterna_store::Error::Corrupt(e.to_string());
-    let mut folder = tx
-        .move_folder(source)?
-        .ok_or_else(|| sterna_store::Error::NotFound(format!("the cursor of folder {}", source.escape_ascii())))?;
-    let mut cursor = Cursor::read(&folder.cursor).map_err(lost)?;
+    let (mut folder, mut cursor) = find(tx, source)?;
     change(&mut cursor)?;
     folder.cursor = cursor.write().map_err(lost)?;
     tx.put_move_folder(&folder)?;
     Ok(cursor)
+}
+
+fn find(tx: &Tx<'_>, source: &[u8]) -> sterna_store::Result<(MoveFolder, Cursor)> {
+    let folder = tx
+        .move_folder(source)?
+        .ok_or_else(|| sterna_store::Error::NotFound(format!("the cursor of folder {}", source.escape_ascii())))?;
+    let cursor = Cursor::read(&folder.cursor).map_err(lost)?;
+    Ok((folder, cursor))
+}
+
+fn lost(error: Error) -> sterna_store::Error {
+    sterna_store::Error::Corrupt(error.to_string())
 }
 
 /// Writes a folder's first cursor, or replaces it.

@@ -125,8 +125,8 @@ fn begin(tx: &Tx<'_>) -> sterna_store::Result<MailboxId> {
 
 /// What the move brought into INBOX and is still there.
 pub(super) fn messages(tx: &Tx<'_>, mailbox: MailboxId) -> sterna_store::Result<Vec<Here>> {
-    let cursor = cursor::update(tx, INBOX, |_| Ok(()));
-    here::messages(tx, mailbox, &cursor?.brought())
+    let cursor = cursor::read(tx, INBOX)?;
+    here::messages(tx, mailbox, &cursor.brought())
 }
 
 /// Follows deletions. A source that is suddenly empty must be so for a second connection, too.
