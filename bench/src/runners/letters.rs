@@ -31,6 +31,9 @@ impl Text {
         // The cut may fall between CR and LF, or leave half a line.
         if let Some(last) = piece.len().checked_sub(4) {
             piece[last..].copy_from_slice(b"..\r\n");
+            if let Some(cut @ b'\r') = last.checked_sub(1).and_then(|before| piece.get_mut(before)) {
+                *cut = b'.';
+            }
         }
         piece
     }
