@@ -1,6 +1,6 @@
 //! Delivery: so many senders hand messages for 1,000 mailboxes to a server, each message to one mailbox; from the first
-//! byte until the last message is durable in its mailbox. Each sender keeps its connection and pipelines the envelope
-//! (RFC 2920), and waits for the answer to a message before it sends the next.
+//! byte until the last message is durable in its mailbox. Each sender keeps its connection for a hundred messages and
+//! pipelines the envelope (RFC 2920), and waits for the answer to a message before it sends the next.
 
 mod target;
 
@@ -18,6 +18,9 @@ use target::Target;
 
 /// Mailboxes that the messages are for.
 const MAILBOXES: usize = 1_000;
+
+/// Messages of one connection, as Sterna allows them.
+const PER_CONNECTION: usize = 100;
 
 /// Senders, bytes of a message, and messages of all senders together.
 const SHAPES: [(usize, usize, usize); 6] = [
@@ -82,6 +85,10 @@ fn deliver<'t>(
                 let messages: Vec<Vec<u8>> = letters(sender).take(share).map(|letter| stuffed(&letter)).collect();
                 ready.wait();
                 for (n, message) in messages.iter().enumerate() {
+                    if n > 0 && n % PER_CONNECTION == 0 {
+                        wire.send("QUIT\r\n");
+                        wire = LineWire::hello(port, hello);
+                    }
                     // Far apart for senders that start together, and over all mailboxes.
                     let mailbox = (sender * 37 + n * 61) % mailboxes;
                     send(&mut wire, mailbox, message);
