@@ -6,8 +6,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use sterna_imap::client::{Endpoint, Tls};
-use sterna_net::Trust;
+use sterna_imap::client::Endpoint;
+use sterna_net::{Tls, Trust};
 use sterna_pop3::client as pop3;
 
 use crate::error::{Error, Result};
@@ -213,12 +213,7 @@ impl SourceSpec {
 
     /// The server, as the client connects to it.
     pub fn endpoint(&self) -> Endpoint {
-        let tls = match self.tls {
-            SourceTls::None => Tls::None,
-            SourceTls::StartTls => Tls::StartTls,
-            SourceTls::Implicit => Tls::Implicit,
-        };
-        Endpoint { ca: self.ca.clone(), ..Endpoint::new(self.host.clone(), self.port, tls) }
+        Endpoint { ca: self.ca.clone(), ..Endpoint::new(self.host.clone(), self.port, self.tls.into()) }
     }
 
     /// The POP3 server, if there is one: the source itself, or beside it.
@@ -228,13 +223,18 @@ impl SourceSpec {
             (Protocol::Imap, Some(beside)) => (&beside.host, beside.port, beside.tls),
             (Protocol::Imap, None) => return None,
         };
-        let tls = match tls {
-            SourceTls::None => pop3::Tls::None,
-            SourceTls::StartTls => pop3::Tls::StartTls,
-            SourceTls::Implicit => pop3::Tls::Implicit,
-        };
         let trust = self.ca.clone().map_or(Trust::System, Trust::File);
-        Some(pop3::Endpoint { trust, ..pop3::Endpoint::new(host.clone(), port, tls) })
+        Some(pop3::Endpoint { trust, ..pop3::Endpoint::new(host.clone(), port, tls.into()) })
+    }
+}
+
+impl From<SourceTls> for Tls {
+    fn from(tls: SourceTls) -> Tls {
+        match tls {
+            SourceTls::None => Tls::None,
+            SourceTls::StartTls => Tls::StartTls,
+            SourceTls::Implicit => Tls::Implicit,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod login;
 mod policy;
 mod sasl;
 mod stream;
+mod tcp;
 mod throttle;
 mod tls;
 
@@ -13,5 +14,6 @@ pub use login::{Login, LoginRefused};
 pub use policy::{PlaintextPolicy, PortTls};
 pub use sasl::{Plain, plain};
 pub use stream::ClientStream;
+pub use tcp::{TcpError, Tls, tcp_connect};
 pub use throttle::Throttle;
 pub use tls::{CertificateProblem, TlsError, Trust, tls_connect};

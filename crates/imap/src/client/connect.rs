@@ -3,14 +3,14 @@
 use std::io;
 use std::sync::Arc;
 
-use sterna_net::{Trust, tls_connect};
+use sterna_net::{TcpError, Tls, Trust, tcp_connect, tls_connect};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 use super::backoff::suggested_wait;
 use super::connection::Connection;
-use super::endpoint::{Endpoint, Tls};
+use super::endpoint::Endpoint;
 use super::error::{Error, ErrorKind};
 use super::event::Event;
 use super::stream::Stream;
@@ -44,25 +44,13 @@ fn wrap(stream: Stream, endpoint: &Endpoint) -> Connection {
 
 async fn open(endpoint: &Endpoint) -> Result<TcpStream, ErrorKind> {
     let after = endpoint.timeouts.connect;
-    let lookup = tokio::net::lookup_host((endpoint.host.as_str(), endpoint.port));
-    let addresses = timeout(after, lookup)
-        .await
-        .map_err(|_| ErrorKind::Timeout { doing: "resolving its name", after })?
-        .map_err(ErrorKind::NameNotFound)?;
-    let mut last = ErrorKind::NameNotFound(io::Error::new(io::ErrorKind::NotFound, "it has no address"));
-    for address in addresses {
-        match timeout(after, TcpStream::connect(address)).await {
-            Ok(Ok(tcp)) => {
-                // Only a delay is lost if the system refuses.
-                let _ = tcp.set_nodelay(true);
-                return Ok(tcp);
-            }
-            Ok(Err(e)) if e.kind() == io::ErrorKind::ConnectionRefused => last = ErrorKind::Refused,
-            Ok(Err(e)) => last = ErrorKind::Unreachable(e),
-            Err(_) => last = ErrorKind::Timeout { doing: "connecting", after },
-        }
-    }
-    Err(last)
+    let tcp = tcp_connect(&endpoint.host, endpoint.port, after).await;
+    tcp.map_err(|error| match error {
+        TcpError::NameNotFound(e) => ErrorKind::NameNotFound(e),
+        TcpError::Unreachable(e) if e.kind() == io::ErrorKind::ConnectionRefused => ErrorKind::Refused,
+        TcpError::Unreachable(e) => ErrorKind::Unreachable(e),
+        TcpError::Timeout(doing) => ErrorKind::Timeout { doing, after },
+    })
 }
 
 async fn handshake(endpoint: &Endpoint, tcp: TcpStream) -> Result<TlsStream<TcpStream>, ErrorKind> {

@@ -4,17 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How the connection is protected.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Tls {
-    /// Not at all: loopback or a trusted network. Whether passwords may go there is the caller's decision.
-    None,
-    /// STARTTLS (RFC 9051 §6.2.1); an error if the server does not offer it.
-    StartTls,
-    /// From the first byte (RFC 8314 §3.2).
-    #[default]
-    Implicit,
-}
+use sterna_net::Tls;
 
 /// How long to wait; each applies to one wait, not to a whole transfer.
 #[derive(Clone, Copy, Debug)]

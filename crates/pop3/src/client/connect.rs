@@ -1,15 +1,14 @@
 //! From an [`Endpoint`] to a connection that is logged in: name, TCP, TLS, greeting, capabilities, login.
 
-use std::io;
 use std::sync::Arc;
 
-use sterna_net::tls_connect;
+use sterna_net::{TcpError, Tls, tcp_connect, tls_connect};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::auth::Credentials;
 use super::connection::{Connection, Stream};
-use super::endpoint::{Endpoint, Tls};
+use super::endpoint::Endpoint;
 use super::error::{Error, ErrorKind};
 
 /// Connects and logs in.
@@ -56,24 +55,12 @@ async fn connect(endpoint: &Endpoint) -> Result<Connection, Error> {
 
 async fn open_tcp(endpoint: &Endpoint) -> Result<TcpStream, ErrorKind> {
     let after = endpoint.timeouts.connect;
-    let lookup = tokio::net::lookup_host((endpoint.host.as_str(), endpoint.port));
-    let addresses = timeout(after, lookup)
-        .await
-        .map_err(|_| ErrorKind::Timeout { doing: "resolving its name", after })?
-        .map_err(ErrorKind::NameNotFound)?;
-    let mut last = ErrorKind::NameNotFound(io::Error::new(io::ErrorKind::NotFound, "it has no address"));
-    for address in addresses {
-        match timeout(after, TcpStream::connect(address)).await {
-            Ok(Ok(tcp)) => {
-                // Only a delay is lost if the system refuses.
-                let _ = tcp.set_nodelay(true);
-                return Ok(tcp);
-            }
-            Ok(Err(e)) => last = ErrorKind::Unreachable(e),
-            Err(_) => last = ErrorKind::Timeout { doing: "connecting", after },
-        }
-    }
-    Err(last)
+    let tcp = tcp_connect(&endpoint.host, endpoint.port, after).await;
+    tcp.map_err(|error| match error {
+        TcpError::NameNotFound(e) => ErrorKind::NameNotFound(e),
+        TcpError::Unreachable(e) => ErrorKind::Unreachable(e),
+        TcpError::Timeout(doing) => ErrorKind::Timeout { doing, after },
+    })
 }
 
 async fn handshake(endpoint: &Endpoint, tcp: TcpStream) -> Result<Stream, ErrorKind> {

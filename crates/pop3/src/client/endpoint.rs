@@ -3,19 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use sterna_net::Trust;
-
-/// How the connection is protected.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Tls {
-    /// Not at all: loopback or a trusted network. Whether passwords may go there is the caller's decision.
-    None,
-    /// STLS (RFC 2595 §4); an error if the server refuses it.
-    StartTls,
-    /// From the first byte (RFC 8314 §3.3).
-    #[default]
-    Implicit,
-}
+use sterna_net::{Tls, Trust};
 
 /// How long to wait; each applies to one wait, not to a whole transfer.
 #[derive(Clone, Copy, Debug)]

@@ -35,6 +35,7 @@ pub use auth::Credentials;
 pub use capability::Capabilities;
 pub use connect::open;
 pub use connection::Connection;
-pub use endpoint::{Endpoint, Timeouts, Tls};
+pub use endpoint::{Endpoint, Timeouts};
 pub use error::{Error, ErrorKind, Retry};
 pub use fetch::{Fetch, FetchEvent, Part};
+pub use sterna_net::Tls;
