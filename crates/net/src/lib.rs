@@ -5,6 +5,7 @@
 mod login;
 mod policy;
 mod sasl;
+mod server_url;
 mod stream;
 mod tcp;
 mod throttle;
@@ -13,6 +14,7 @@ mod tls;
 pub use login::{Login, LoginRefused};
 pub use policy::{PlaintextPolicy, PortTls};
 pub use sasl::{Plain, plain};
+pub use server_url::{ServerUrl, ServerUrlError};
 pub use stream::ClientStream;
 pub use tcp::{TcpError, Tls, tcp_connect};
 pub use throttle::Throttle;

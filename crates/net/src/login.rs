@@ -52,23 +52,50 @@ impl Login {
         password: &[u8],
         failed: &mut u32,
     ) -> Result<AccountRecord, LoginRefused> {
-        let name = String::from_utf8_lossy(user).trim().to_owned();
-        if !self.throttle.allows(ip, &name, Instant::now()) {
-            tracing::warn!("too many failed logins");
-            return Err(LoginRefused::Throttled);
+        let name = Login::name(user);
+        self.may_try(ip, &name)?;
+        match self.find(&name, password).await? {
+            Some(record) => {
+                self.succeeded(&name);
+                Ok(record)
+            }
+            None => Err(self.failed(ip, &name, failed).await),
         }
-        let record = match std::str::from_utf8(password) {
-            Ok(password) => self.store.verify(&name, password).await?,
-            Err(_) => None,
-        };
-        if let Some(record) = record {
-            self.throttle.succeeded(&name);
-            return Ok(record);
+    }
+
+    /// The name that a client gave, as failures are remembered under.
+    pub fn name(user: &[u8]) -> String {
+        String::from_utf8_lossy(user).trim().to_owned()
+    }
+
+    /// Fails if nobody is heard from this address, or for this name, now.
+    pub fn may_try(&self, ip: IpAddr, name: &str) -> Result<(), LoginRefused> {
+        if self.throttle.allows(ip, name, Instant::now()) {
+            return Ok(());
         }
-        let factor = self.throttle.failed(ip, &name, Instant::now());
+        tracing::warn!("too many failed logins");
+        Err(LoginRefused::Throttled)
+    }
+
+    /// The account whose name and password these are, by what the store knows; nothing is remembered of the attempt.
+    pub async fn find(&self, name: &str, password: &[u8]) -> Result<Option<AccountRecord>, LoginRefused> {
+        match std::str::from_utf8(password) {
+            Ok(password) => Ok(self.store.verify(name, password).await?),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The password was right.
+    pub fn succeeded(&self, name: &str) {
+        self.throttle.succeeded(name);
+    }
+
+    /// It was not: remembers that, and returns when the client may be told.
+    pub async fn failed(&self, ip: IpAddr, name: &str, failed: &mut u32) -> LoginRefused {
+        let factor = self.throttle.failed(ip, name, Instant::now());
         tracing::info!(user = %name.chars().take(100).collect::<String>(), "login failed");
         tokio::time::sleep(self.delay.saturating_mul(factor)).await;
         *failed += 1;
-        Err(if *failed >= MAX_FAILED { LoginRefused::WrongTooOften } else { LoginRefused::Wrong })
+        if *failed >= MAX_FAILED { LoginRefused::WrongTooOften } else { LoginRefused::Wrong }
     }
 }

@@ -18,6 +18,9 @@ pub enum Error {
     /// Another node has taken this work over; what this one still held of it is not written.
     #[error("another node has taken this work over")]
     LeaseLost,
+    /// The hold of an account has ended, or its time has passed: its route must not change under it any more.
+    #[error("the hold is over")]
+    HoldOver,
     /// A file beside the database could not be read or written.
     #[error("{0}")]
     Io(String),

@@ -43,8 +43,9 @@ pub use config::{BlobKind, Engine, PostgresConfig, S3Config, StoreConfig};
 pub use copy::{AccountCopy, CopyProgress, StoreCopy, TableComparison};
 pub use db::Tx;
 pub use directory::{
-    AccountRecord, AccountStatus, AliasRecord, DkimAlgorithm, DkimKey, DkimState, DomainChange, DomainRecord, Found,
-    Job, JobKind, Lease, MoveRecord, SendingLock, SubmissionLimits, SubmissionVerdict,
+    AccountRecord, AccountStatus, AliasRecord, DkimAlgorithm, DkimKey, DkimState, DomainChange, DomainRecord, Flip,
+    Found, Hold, Job, JobKind, Lease, MoveRecord, PlatformRecord, Route, Routed, SendingLock, SubmissionLimits,
+    SubmissionVerdict,
 };
 pub use error::{Error, Result};
 pub use queue::{

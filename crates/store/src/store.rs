@@ -86,6 +86,8 @@ impl Store {
         if store.shared() {
             store.share_key().await?;
             store.0.backend.watch(&store.0.open);
+        } else {
+            store.forget_holds().await?;
         }
         store.release_leftovers().await?;
         store.release_queue_leftovers().await?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sterna_frontdoor::{Entry, Kind, Refused};
 use sterna_net::{LoginRefused, plain};
 
 use super::capability;
@@ -72,20 +73,33 @@ async fn response(session: &mut Session, initial: Option<Secret>, question: &str
 
 async fn verify(session: &mut Session, user: &[u8], password: &[u8]) -> Result<Reply, Problem> {
     let (service, ip) = (session.service.clone(), session.peer.ip());
-    let verified = service.login.verify(ip, user, password, &mut session.failed_logins).await;
-    let record = verified.map_err(|refused| match refused {
-        LoginRefused::Wrong => Problem::no_code(names::AUTHENTICATIONFAILED, refused.to_string()),
-        LoginRefused::WrongTooOften => {
-            Problem::Bye { code: Some(names::AUTHENTICATIONFAILED.into()), text: refused.to_string().into() }
-        }
-        LoginRefused::Throttled => Problem::no_code(names::UNAVAILABLE, refused.to_string()),
-        LoginRefused::Store(error) => error.into(),
-    })?;
+    let entered = service.door.enter(ip, user, password, Kind::Parks, &mut session.failed_logins).await;
+    let (record, stay) = match entered.map_err(refused)? {
+        Entry::Local(record, stay) => (record, stay),
+        Entry::Remote(_) => return Err(Problem::no_code(names::UNAVAILABLE, "the mailbox is elsewhere")),
+    };
+    session.stay = Some(stay);
     let account = session.service.store.account(record.id).await?;
     session.authenticated(account);
     tracing::info!("logged in");
     // RFC 9051 §6.2.3: a client that gets them here need not ask again.
     Ok(Reply::ok_code(ReplyCode::Capability(capability::list(session)), "logged in"))
+}
+
+/// The words for somebody who is not let in (RFC 5530).
+pub(super) fn refused(refused: Refused) -> Problem {
+    let text = refused.to_string();
+    match refused {
+        Refused::Login(LoginRefused::Wrong) => Problem::no_code(names::AUTHENTICATIONFAILED, text),
+        Refused::Login(LoginRefused::WrongTooOften) => {
+            Problem::Bye { code: Some(names::AUTHENTICATIONFAILED.into()), text: text.into() }
+        }
+        Refused::Login(LoginRefused::Throttled) | Refused::Unavailable(_) | Refused::Moving => {
+            Problem::no_code(names::UNAVAILABLE, text)
+        }
+        Refused::Login(LoginRefused::Store(error)) => error.into(),
+        Refused::Elsewhere => Problem::no_code(names::AUTHORIZATIONFAILED, text),
+    }
 }
 
 impl Session {

@@ -41,7 +41,8 @@ mod view;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use sterna_net::{ClientStream, Login, PortTls};
+use sterna_frontdoor::Door;
+use sterna_net::{ClientStream, PortTls};
 use sterna_store::Store;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -57,13 +58,13 @@ pub use session::{Enabled, ResumedSession};
 pub struct Service {
     pub(crate) store: Store,
     pub(crate) config: ServerConfig,
-    pub(crate) login: Login,
+    pub(crate) door: Door,
 }
 
 impl Service {
-    /// One for each store; the listeners share it. `login` is the door that all protocols share.
-    pub fn new(store: Store, login: Login, config: ServerConfig) -> Arc<Service> {
-        Arc::new(Service { store, config, login })
+    /// One for each store; the listeners share it. All protocols share the door.
+    pub fn new(door: Door, config: ServerConfig) -> Arc<Service> {
+        Arc::new(Service { store: door.store().clone(), config, door })
     }
 }
 

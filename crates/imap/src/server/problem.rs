@@ -142,6 +142,7 @@ impl From<Error> for Problem {
             Error::DiskFull
             | Error::Unavailable(_)
             | Error::LeaseLost
+            | Error::HoldOver
             | Error::Database(_)
             | Error::Io(_)
             | Error::Locked(_) => {

@@ -71,6 +71,8 @@ pub(crate) struct Session {
     pub(super) after: After,
     /// Logins that failed on this connection.
     pub(super) failed_logins: u32,
+    /// The session's line at the front door, from login on.
+    pub(super) stay: Option<sterna_frontdoor::Stay>,
     bad_in_a_row: u32,
     commands: u32,
 }
@@ -145,6 +147,7 @@ impl Session {
             notify: Notifications::default(),
             after: After::default(),
             failed_logins: 0,
+            stay: None,
             bad_in_a_row: 0,
             commands: 0,
         }

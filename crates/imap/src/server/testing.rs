@@ -10,6 +10,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use sterna_frontdoor::Door;
 use sterna_net::{ClientStream, Login, PortTls};
 
 use super::{ResumedSession, ServerConfig, Service, resume_connection, serve_connection};
@@ -39,8 +40,10 @@ impl Server {
         let account = store.account(id).await.unwrap();
         let mut config = ServerConfig::new("mail.example.org");
         change(&mut config);
-        let service =
-            Service::new(store.clone(), Login::new(store.clone(), std::time::Duration::from_millis(1)), config);
+        let service = Service::new(
+            Door::new(store.clone(), Login::new(store.clone(), std::time::Duration::from_millis(1))),
+            config,
+        );
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (shutdown, receiver) = watch::channel(false);

@@ -5,13 +5,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sterna_core::{Address, SystemClock};
+use sterna_frontdoor::Door;
 use sterna_migrate::Mover;
+use sterna_net::Login;
 use sterna_store::{Account, AccountRecord, Engine, Store, StoreConfig};
 
 use super::jobs::Jobs;
 use super::{LOCK_PATIENCE, LOCK_RETRY};
 use crate::config::postgres_host;
 use crate::error::{Error, Result};
+
+/// How long the first failed login of an address waits for its answer.
+const LOGIN_DELAY: Duration = Duration::from_secs(1);
 
 /// Between the first two tries to reach a store that is away; each further pause is twice as long …
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -24,6 +29,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub struct Platform {
     /// Everything durable.
     pub store: Store,
+    /// Who comes in, and on which platform the mailbox is.
+    pub door: Door,
     /// Moves mailboxes.
     pub mover: Mover,
     /// Moves at work in this process.
@@ -55,9 +62,11 @@ impl Platform {
             })?;
         }
         let store = Store::open_with(config.clone(), Arc::new(SystemClock)).await?;
+        // One door for all protocols: a guess at a password counts everywhere.
+        let door = Door::new(store.clone(), Login::new(store.clone(), LOGIN_DELAY));
         let mover = Mover::new(store.clone());
         let embedded = config.engine == Engine::Sqlite;
-        Ok(Platform { jobs: Jobs::new(store.clone(), mover.clone(), serves), store, mover, serves, embedded })
+        Ok(Platform { jobs: Jobs::new(store.clone(), mover.clone(), serves), store, door, mover, serves, embedded })
     }
 
     /// The same for the server, ready to serve: what a crash left is cleared away. Waits a little for a command that has

@@ -34,7 +34,7 @@ pub async fn serve(config: &Config) -> Result<()> {
         platform = Platform::open_to_serve(&config.store) => platform?,
         () = &mut stop => return Ok(()),
     };
-    let services = Services::new(&platform.store, config)?;
+    let services = Services::new(&platform.door, config)?;
     let admin = tokio::spawn(AdminSocket::bind(config.data())?.serve(platform.clone()));
     platform.serve_moves();
     let (shutdown, watched) = watch::channel(false);

@@ -5,22 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sterna_delivery::{Delivery, DeliveryConfig};
-use sterna_net::{Login, PortTls};
+use sterna_frontdoor::Door;
+use sterna_net::PortTls;
 use sterna_smtp::auth::{AuthConfig, Authenticator};
 use sterna_smtp::client::{Credentials, Route};
 use sterna_smtp::dns::Resolver;
 use sterna_smtp::queue::{QueueConfig, Runner};
 use sterna_smtp::server::Kind;
-use sterna_store::Store;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::tls;
 use crate::config::{Config, MailConfig};
 use crate::error::{Error, Result};
-
-/// How long the first failed login of an address waits for its answer.
-const LOGIN_DELAY: Duration = Duration::from_secs(1);
 
 /// How long an unknown sender is kept waiting where greylisting is on.
 const GREYLIST: Duration = Duration::from_secs(5 * 60);
@@ -77,11 +74,10 @@ pub(super) struct Services {
 }
 
 impl Services {
-    /// For this store, as the configuration says.
-    pub fn new(store: &Store, config: &Config) -> Result<Services> {
+    /// For the store behind the door, as the configuration says.
+    pub fn new(door: &Door, config: &Config) -> Result<Services> {
         let tls = tls::server_config(config)?;
-        // One door for all protocols: a guess at a password counts everywhere.
-        let login = Login::new(store.clone(), LOGIN_DELAY);
+        let (store, login) = (door.store(), door.login().clone());
         let resolver = config.resolver()?;
         let authenticator = Arc::new(Authenticator::new(
             resolver.clone(),
@@ -104,7 +100,7 @@ impl Services {
 
         let smtp = sterna_smtp::server::Service::new(delivery.clone(), authenticator, login.clone(), smtp);
         Ok(Services {
-            imap: Servant::Imap(sterna_imap::server::Service::new(store.clone(), login.clone(), imap)),
+            imap: Servant::Imap(sterna_imap::server::Service::new(door.clone(), imap)),
             pop3: Servant::Pop3(sterna_pop3::server::Service::new(store.clone(), login.clone(), pop3)),
             smtp: Servant::Smtp(smtp.clone(), Kind::Reception),
             submission: Servant::Smtp(smtp.clone(), Kind::Submission),

@@ -37,6 +37,7 @@ struct Line {
     hourly_limit: Option<i64>,
     lock_reason: Option<String>,
     lock_since: Option<i64>,
+    route_epoch: i64,
 }
 
 /// What the target has in an account's place.
@@ -98,7 +99,7 @@ pub(super) async fn lift_next_ids(from: &Store, to: &Store) -> Result<()> {
 impl Tx<'_> {
     fn entry(&self, id: AccountId) -> Result<Option<Entry>> {
         let sql = "SELECT address, status, quota_bytes, password, created, forwards, keep_copy, route, language, \
-                   hourly_limit, lock_reason, lock_since FROM account WHERE id = ?1";
+                   hourly_limit, lock_reason, lock_since, route_epoch FROM account WHERE id = ?1";
         let line = self.one(sql, vals![id], |r| {
             Ok(Line {
                 id,
@@ -114,6 +115,7 @@ impl Tx<'_> {
                 hourly_limit: r.opt_int(9)?,
                 lock_reason: r.opt_text(10)?.map(str::to_owned),
                 lock_since: r.opt_int(11)?,
+                route_epoch: r.int(12)?,
             })
         })?;
         let Some(line) = line else { return Ok(None) };
@@ -183,8 +185,8 @@ impl Tx<'_> {
         )?;
         self.execute(
             "INSERT INTO account (id, address, status, quota_bytes, password, created, forwards, keep_copy, route, \
-             language, hourly_limit, lock_reason, lock_since) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+             language, hourly_limit, lock_reason, lock_since, route_epoch) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
             vals![
                 *id,
                 address,
@@ -198,7 +200,8 @@ impl Tx<'_> {
                 line.language.as_ref(),
                 line.hourly_limit,
                 line.lock_reason.as_ref(),
-                line.lock_since
+                line.lock_since,
+                line.route_epoch
             ],
         )?;
         Ok(())

@@ -27,8 +27,16 @@ struct Domain {
     submitted: Vec<[i64; 2]>,
 }
 
-/// Copies all domains, those without accounts too.
+/// Copies all domains, those without accounts too, and the platforms that their routes name.
 pub(super) async fn copy_domains(from: &Store, to: &Store) -> Result<()> {
+    for platform in from.platforms().await? {
+        let secret = platform.secret.as_ref().map(|sealed| to.seal(&from.unseal(sealed)?)).transpose()?;
+        match to.add_platform(&platform.name, platform.settings, secret).await {
+            // What the target has stays.
+            Err(Error::Exists(_)) => {}
+            added => added?,
+        }
+    }
     for name in from.domains().await? {
         let domain = from.directory().read(move |tx| tx.whole_domain(&name)).await?;
         let Some(mut domain) = domain else { continue };

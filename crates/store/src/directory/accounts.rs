@@ -45,7 +45,7 @@ pub struct AccountRecord {
     pub forwards: Vec<Address>,
     /// Whether mail that goes on is kept here, too.
     pub keep_copy: bool,
-    /// URL of the platform that has the mailbox; `None`: here, unless the domain's route says otherwise.
+    /// Where the mailbox is, as [`crate::Route`] writes it; `None`: where the domain's route says, or here.
     pub route: Option<String>,
     /// Language of the notices it gets; `None`: the configuration's.
     pub language: Option<String>,
@@ -96,12 +96,6 @@ impl Store {
         let lines = lines.join("\n");
         let sql = "UPDATE account SET forwards = ?2, keep_copy = ?3 WHERE id = ?1";
         self.directory().write(move |tx| tx.change_account(sql, id, vals![&lines, keep_copy])).await
-    }
-
-    /// Sets the platform that has the mailbox ([`AccountRecord::route`]).
-    pub async fn set_route(&self, id: AccountId, route: Option<String>) -> Result<()> {
-        let sql = "UPDATE account SET route = ?2 WHERE id = ?1";
-        self.directory().write(move |tx| tx.change_account(sql, id, vals![route.as_ref()])).await
     }
 
     /// Sets the language of notices.
@@ -158,6 +152,11 @@ impl Tx<'_> {
         self.one(&sql, vals![address.as_str()], from_row)
     }
 
+    pub(super) fn account_by_id(&self, id: AccountId) -> Result<Option<AccountRecord>> {
+        let sql = ["SELECT ", COLUMNS, " FROM account WHERE id = ?1"].concat();
+        self.one(&sql, vals![id], from_row)
+    }
+
     /// Those of two addresses that are accounts, by address.
     pub(super) fn accounts_of(&self, addresses: &[&str; 2]) -> Result<Vec<AccountRecord>> {
         let sql = ["SELECT ", COLUMNS, " FROM account WHERE address IN (?1, ?2) ORDER BY address"].concat();
@@ -203,6 +202,7 @@ impl Tx<'_> {
     pub(crate) fn remove_account_record(&self, id: AccountId) -> Result<()> {
         self.execute("DELETE FROM move WHERE account_id = ?1", vals![id])?;
         self.execute("DELETE FROM job WHERE account_id = ?1", vals![id])?;
+        self.execute("DELETE FROM hold WHERE account_id = ?1", vals![id])?;
         self.execute("DELETE FROM submission WHERE account_id = ?1", vals![id])?;
         self.execute("DELETE FROM account WHERE id = ?1", vals![id])?;
         Ok(())

@@ -13,7 +13,7 @@ pub struct DomainRecord {
     pub name: String,
     /// Who gets mail for addresses that nobody has; `None`: it is refused.
     pub catch_all: Option<Address>,
-    /// URL of the platform that has the domain's mailboxes, unless an account says otherwise; `None`: here.
+    /// Where the domain's mailboxes are, as [`crate::Route`] writes it, unless an account says otherwise; `None`: here.
     pub route: Option<String>,
     /// Messages that all accounts of the domain may submit in an hour; `None`: no limit.
     pub hourly_limit: Option<u32>,
@@ -101,7 +101,10 @@ impl Tx<'_> {
             DomainChange::CatchAll(target) => {
                 ("UPDATE domain SET catch_all = ?2 WHERE name = ?1", target.as_ref().map(Address::as_str).into())
             }
-            DomainChange::Route(route) => ("UPDATE domain SET route = ?2 WHERE name = ?1", route.as_ref().into()),
+            DomainChange::Route(route) => {
+                self.needs_platform(route.as_deref())?;
+                ("UPDATE domain SET route = ?2 WHERE name = ?1", route.as_ref().into())
+            }
             DomainChange::HourlyLimit(limit) => {
                 ("UPDATE domain SET hourly_limit = ?2 WHERE name = ?1", (*limit).into())
             }

@@ -303,7 +303,7 @@ impl Tx<'_> {
     ///
     /// The lock that it takes is the one that FOR UPDATE and DELETE wait for and that renewing does not: a long write
     /// never keeps a heartbeat, and with it the directory, waiting.
-    fn check_token(&self, lease: &Lease) -> Result<()> {
+    pub(super) fn check_token(&self, lease: &Lease) -> Result<()> {
         let sql = "SELECT token FROM job WHERE account_id = ?1 AND kind = ?2";
         let sql = if self.is_shared() { [sql, " FOR KEY SHARE"].concat() } else { sql.to_owned() };
         let token = self.one(&sql, vals![lease.account, lease.kind], |r| Ok(ModSeq(r.u64(0)?)))?;

@@ -5,10 +5,13 @@ mod accounts;
 mod aliases;
 mod dkim;
 mod domains;
+mod holds;
 mod lease;
 mod lookup;
 mod moves;
 mod password;
+mod platforms;
+mod routes;
 mod setting;
 mod submission;
 
@@ -18,10 +21,13 @@ pub use accounts::{AccountRecord, AccountStatus, SendingLock};
 pub use aliases::AliasRecord;
 pub use dkim::{DkimAlgorithm, DkimKey, DkimState};
 pub use domains::{DomainChange, DomainRecord};
+pub use holds::Hold;
 pub use lease::{Job, JobKind, Lease};
 pub use lookup::Found;
 pub use moves::MoveRecord;
 pub(crate) use password::{PasswordCache, hash_password};
+pub use platforms::PlatformRecord;
+pub use routes::{Flip, Route, Routed};
 pub use submission::{SubmissionLimits, SubmissionVerdict};
 
 use crate::db::Row;

@@ -2,8 +2,9 @@
 
 use sterna_core::AccountId;
 
-use crate::db::{Tx, vals};
-use crate::error::Result;
+use crate::db::{Row, Tx, vals};
+use crate::error::{Error, Result};
+use crate::store::Store;
 
 /// The move of one account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,44 @@ pub struct MoveRecord {
     pub updated: i64,
 }
 
+impl Store {
+    /// The move of one account.
+    pub async fn move_record(&self, account: AccountId) -> Result<Option<MoveRecord>> {
+        let sql = "SELECT account_id, state, record, secret, updated FROM move WHERE account_id = ?1";
+        self.directory().read(move |tx| tx.one(sql, vals![account], from_row)).await
+    }
+
+    /// Says what a mover is to do next, in its words; `None`: nothing any more. Whoever runs the move reads it.
+    pub async fn want_move(&self, account: AccountId, wanted: Option<String>) -> Result<()> {
+        self.directory()
+            .write(move |tx| {
+                let sql = "UPDATE move SET wanted = ?2 WHERE account_id = ?1";
+                match tx.execute(sql, vals![account, wanted.as_ref()])? {
+                    0 => Err(Error::NotFound(format!("a move of account {account}"))),
+                    _ => Ok(()),
+                }
+            })
+            .await
+    }
+
+    /// What a mover is asked to do next.
+    pub async fn wanted_of_move(&self, account: AccountId) -> Result<Option<String>> {
+        let sql = "SELECT wanted FROM move WHERE account_id = ?1";
+        let read = move |tx: &Tx<'_>| tx.one(sql, vals![account], |r| Ok(r.opt_text(0)?.map(str::to_owned)));
+        Ok(self.directory().read(read).await?.flatten())
+    }
+}
+
+fn from_row(r: &Row<'_>) -> Result<MoveRecord> {
+    Ok(MoveRecord {
+        account: AccountId(r.u64(0)?),
+        state: r.text(1)?.to_owned(),
+        record: r.text(2)?.to_owned(),
+        secret: r.opt_blob(3)?.map(<[u8]>::to_vec),
+        updated: r.int(4)?,
+    })
+}
+
 impl Tx<'_> {
     pub(crate) fn put_move(&self, m: &MoveRecord) -> Result<()> {
         self.execute(
@@ -31,15 +70,7 @@ impl Tx<'_> {
     }
 
     pub(crate) fn moves(&self) -> Result<Vec<MoveRecord>> {
-        self.query("SELECT account_id, state, record, secret, updated FROM move ORDER BY account_id", &[], |r| {
-            Ok(MoveRecord {
-                account: AccountId(r.u64(0)?),
-                state: r.text(1)?.to_owned(),
-                record: r.text(2)?.to_owned(),
-                secret: r.opt_blob(3)?.map(<[u8]>::to_vec),
-                updated: r.int(4)?,
-            })
-        })
+        self.query("SELECT account_id, state, record, secret, updated FROM move ORDER BY account_id", &[], from_row)
     }
 
     pub(crate) fn remove_move(&self, account: AccountId) -> Result<()> {

@@ -9,10 +9,16 @@ pub(crate) static ACCOUNT: Schema = Schema {
 };
 
 /// Both, and all accounts, in one PostgreSQL database.
-pub(crate) static POSTGRES: &[&str] = &[include_str!("postgres_1.sql"), include_str!("postgres_2.sql")];
+pub(crate) static POSTGRES: &[&str] =
+    &[include_str!("postgres_1.sql"), include_str!("postgres_2.sql"), include_str!("postgres_3.sql")];
 
 /// The directory's database.
 pub(crate) static DIRECTORY: Schema = Schema {
     file_name: "directory.db",
-    steps: &[include_str!("directory_1.sql"), include_str!("directory_2.sql"), include_str!("directory_3.sql")],
+    steps: &[
+        include_str!("directory_1.sql"),
+        include_str!("directory_2.sql"),
+        include_str!("directory_3.sql"),
+        include_str!("directory_4.sql"),
+    ],
 };

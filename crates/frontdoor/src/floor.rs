@@ -1,0 +1,327 @@
+//! The sessions of this process, by account, and what a hold asks of them.
+//!
+//! A session enters before it reads the account's route and leaves when it ends. A hold signals all sessions of its account at
+//! once; each answers when it has done what the round asks. Everything here is in memory and costs no session but its own line.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sterna_core::{AccountId, ModSeq};
+use tokio::sync::{Notify, watch};
+
+/// How a session takes a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// It parks, and goes on whatever the route is then: a relayed IMAP session.
+    Parks,
+    /// It cannot be parked. It is left to finish in round 0, and ends in round 1: POP3, ManageSieve.
+    Finishes,
+    /// It is served here. It goes on if the mailbox stays here, and ends if not: every session of a local mailbox.
+    Local,
+}
+
+impl Kind {
+    /// It may begin while a hold still lets others finish.
+    pub(crate) fn may_enter_round_0(self) -> bool {
+        self != Kind::Finishes
+    }
+}
+
+/// What a hold asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// Of which hold.
+    pub token: ModSeq,
+    /// 0: to end what cannot be parked, if it comes to its end; 1: to park, or to end; a higher one: to look whether anything
+    /// changed, and to tell.
+    pub round: u32,
+}
+
+/// What holds of an account say at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// There is none. Who was parked reads the route again.
+    Free,
+    /// Something is asked.
+    Asked(Ask),
+    /// This node may not have sessions any more: end at once, without another word to the platform.
+    Fenced,
+}
+
+/// All sessions of this process.
+#[derive(Clone, Default)]
+pub(crate) struct Floor(Arc<Mutex<HashMap<AccountId, Room>>>);
+
+/// The sessions of one account.
+struct Room {
+    signal: watch::Sender<Signal>,
+    /// A session answered, or left.
+    moved: Arc<Notify>,
+    sessions: HashMap<u64, Guest>,
+    last: u64,
+    /// The directory has this node's line.
+    written: bool,
+}
+
+struct Guest {
+    kind: Kind,
+    answered: Option<Ask>,
+}
+
+/// How many sessions did what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    /// Not yet.
+    pub open: usize,
+    /// Answered, and can go on.
+    pub parked: usize,
+}
+
+/// A session's line. It leaves when dropped.
+pub struct Stay {
+    floor: Floor,
+    account: AccountId,
+    number: u64,
+    kind: Kind,
+    signal: watch::Receiver<Signal>,
+    answered: Option<Ask>,
+    left: Option<tokio::sync::mpsc::UnboundedSender<AccountId>>,
+}
+
+impl Floor {
+    fn with<T>(&self, f: impl FnOnce(&mut HashMap<AccountId, Room>) -> T) -> T {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn room(rooms: &mut HashMap<AccountId, Room>, account: AccountId) -> &mut Room {
+        rooms.entry(account).or_insert_with(|| Room {
+            signal: watch::Sender::new(Signal::Free),
+            moved: Arc::default(),
+            sessions: HashMap::new(),
+            last: 0,
+            written: false,
+        })
+    }
+
+    /// A line for a session, or what it has to wait for. `left` is told when the last session of an account is gone.
+    pub fn enter(
+        &self,
+        account: AccountId,
+        kind: Kind,
+        left: Option<&tokio::sync::mpsc::UnboundedSender<AccountId>>,
+    ) -> Result<Stay, watch::Receiver<Signal>> {
+        self.with(|rooms| {
+            let room = Floor::room(rooms, account);
+            let signal = *room.signal.borrow();
+            match signal {
+                Signal::Free => {}
+                Signal::Asked(ask) if ask.round == 0 && kind.may_enter_round_0() => {}
+                Signal::Asked(_) | Signal::Fenced => return Err(room.signal.subscribe()),
+            }
+            room.last += 1;
+            room.sessions.insert(room.last, Guest { kind, answered: None });
+            Ok(Stay {
+                floor: self.clone(),
+                account,
+                number: room.last,
+                kind,
+                signal: room.signal.subscribe(),
+                answered: None,
+                left: left.cloned(),
+            })
+        })
+    }
+
+    /// Signals all sessions of an account, and those that will come.
+    pub fn signal(&self, account: AccountId, signal: Signal) {
+        self.with(|rooms| {
+            let room = Floor::room(rooms, account);
+            room.signal.send_if_modified(|now| {
+                let news = *now != signal;
+                *now = signal;
+                news
+            });
+            if signal == Signal::Free && room.sessions.is_empty() && !room.written {
+                rooms.remove(&account);
+            }
+        });
+    }
+
+    /// Signals every session of this process.
+    pub fn signal_all(&self, signal: Signal) {
+        self.with(|rooms| {
+            for room in rooms.values() {
+                room.signal.send_replace(signal);
+            }
+        });
+    }
+
+    /// What was signalled last, of accounts that have sessions or a hold.
+    pub fn signals(&self) -> Vec<(AccountId, Signal)> {
+        self.with(|rooms| rooms.iter().map(|(account, room)| (*account, *room.signal.borrow())).collect())
+    }
+
+    /// How far the sessions of an account are with what was asked.
+    pub fn count(&self, account: AccountId, ask: Ask) -> Count {
+        self.with(|rooms| {
+            let Some(room) = rooms.get(&account) else { return Count::default() };
+            let mut count = Count::default();
+            for guest in room.sessions.values() {
+                match guest.kind {
+                    // Round 0 asks nothing of those that can be parked.
+                    Kind::Parks | Kind::Local if ask.round == 0 => {}
+                    _ if guest.answered.is_some_and(|a| a.token == ask.token && a.round >= ask.round) => {
+                        count.parked += 1
+                    }
+                    _ => count.open += 1,
+                }
+            }
+            count
+        })
+    }
+
+    /// Sessions of an account, by kind.
+    pub fn sessions(&self, account: AccountId, kind: Kind) -> usize {
+        self.with(|rooms| {
+            rooms.get(&account).map_or(0, |room| room.sessions.values().filter(|guest| guest.kind == kind).count())
+        })
+    }
+
+    /// Resolves when a session of the account has answered or left since `moved` was taken.
+    pub fn moved(&self, account: AccountId) -> Arc<Notify> {
+        self.with(|rooms| Floor::room(rooms, account).moved.clone())
+    }
+
+    /// Whether the directory has this node's line for the account.
+    pub fn is_written(&self, account: AccountId) -> bool {
+        self.with(|rooms| rooms.get(&account).is_some_and(|room| room.written))
+    }
+
+    /// The directory has it, or not any more.
+    pub fn set_written(&self, account: AccountId, written: bool) {
+        self.with(|rooms| {
+            let room = Floor::room(rooms, account);
+            room.written = written;
+            if !written && room.sessions.is_empty() && *room.signal.borrow() == Signal::Free {
+                rooms.remove(&account);
+            }
+        });
+    }
+
+    /// No session of the account is left.
+    pub fn is_empty(&self, account: AccountId) -> bool {
+        self.with(|rooms| rooms.get(&account).is_none_or(|room| room.sessions.is_empty()))
+    }
+
+    fn answer(&self, account: AccountId, number: u64, ask: Ask) {
+        self.with(|rooms| {
+            let Some(room) = rooms.get_mut(&account) else { return };
+            if let Some(guest) = room.sessions.get_mut(&number) {
+                guest.answered = Some(ask);
+            }
+            room.moved.notify_waiters();
+        });
+    }
+
+    fn leave(&self, account: AccountId, number: u64) -> bool {
+        self.with(|rooms| {
+            let Some(room) = rooms.get_mut(&account) else { return false };
+            room.sessions.remove(&number);
+            room.moved.notify_waiters();
+            let last = room.sessions.is_empty();
+            if last && !room.written && *room.signal.borrow() == Signal::Free {
+                rooms.remove(&account);
+            }
+            last
+        })
+    }
+}
+
+impl Stay {
+    /// Whose session it is.
+    pub fn account(&self) -> AccountId {
+        self.account
+    }
+
+    /// How it takes a hold.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What is said now.
+    pub fn signal(&self) -> Signal {
+        *self.signal.borrow()
+    }
+
+    /// Something is asked that this session did not yet answer, and that concerns its kind.
+    pub fn asked(&self) -> Option<Ask> {
+        match self.signal() {
+            Signal::Asked(ask) if self.answered != Some(ask) && !(ask.round == 0 && self.kind != Kind::Finishes) => {
+                Some(ask)
+            }
+            _ => None,
+        }
+    }
+
+    /// Waits until something is asked ([`Stay::asked`]) or the session must end ([`Signal::Fenced`]). Can be dropped and
+    /// called again.
+    pub async fn disturbed(&mut self) -> Signal {
+        loop {
+            match self.signal() {
+                Signal::Fenced => return Signal::Fenced,
+                Signal::Asked(_) => {
+                    if let Some(ask) = self.asked() {
+                        return Signal::Asked(ask);
+                    }
+                }
+                Signal::Free => {}
+            }
+            if self.signal.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Waits, parked, for what comes after the answer: another round, the end of the hold, or the end of all. Can be dropped
+    /// and called again.
+    pub async fn parked(&mut self) -> Signal {
+        loop {
+            let signal = self.signal();
+            match signal {
+                Signal::Asked(ask) if self.answered == Some(ask) => {}
+                other => return other,
+            }
+            if self.signal.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Has done what was asked.
+    pub fn answer(&mut self, ask: Ask) {
+        self.answered = Some(ask);
+        self.floor.answer(self.account, self.number, ask);
+    }
+
+    /// The session is of another kind from now on: it was relayed, and is served here after the hand-over.
+    pub fn set_kind(&mut self, kind: Kind) {
+        self.kind = kind;
+        self.floor.with(|rooms| {
+            let guest = rooms.get_mut(&self.account).and_then(|room| room.sessions.get_mut(&self.number));
+            if let Some(guest) = guest {
+                guest.kind = kind;
+            }
+        });
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        if self.floor.leave(self.account, self.number)
+            && let Some(left) = &self.left
+        {
+            // Nobody listens any more when the process ends.
+            let _ = left.send(self.account);
+        }
+    }
+}
