@@ -360,6 +360,13 @@ impl Guest {
         Identity::new(&self.platform, self.account.address.as_str(), &self.password)
     }
 
+    /// The mailbox is here now: the session's line, as that of a local one.
+    pub fn into_stay(self) -> Stay {
+        let mut stay = self.stay;
+        stay.set_kind(Kind::Local);
+        stay
+    }
+
     /// The platform let the user in. Its word is remembered for a moment, and the password learned if that is wanted.
     pub async fn accepted(&self) {
         let inner = &self.door.0;

@@ -285,11 +285,18 @@ impl Stay {
     /// Waits, parked, for what comes after the answer: another round, the end of the hold, or the end of all. Can be dropped
     /// and called again.
     pub async fn parked(&mut self) -> Signal {
+        match self.answered {
+            Some(ask) => self.beyond(ask).await,
+            None => self.signal(),
+        }
+    }
+
+    /// Waits until something else is said than `ask`. Can be dropped and called again.
+    pub async fn beyond(&mut self, ask: Ask) -> Signal {
         loop {
             let signal = self.signal();
-            match signal {
-                Signal::Asked(ask) if self.answered == Some(ask) => {}
-                other => return other,
+            if signal != Signal::Asked(ask) {
+                return signal;
             }
             if self.signal.changed().await.is_err() {
                 std::future::pending::<()>().await;

@@ -1,4 +1,4 @@
-//! A client's connection: TCP, or TLS over it.
+//! A connection: TCP, or TLS over it. A client's, or the front door's own to a platform.
 //!
 //! Reading waits for readiness without a buffer, so that an idle connection holds none.
 
@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::TlsStream;
 
 /// Bytes that one read asks for.
 const READ: usize = 16 * 1024;
 
-/// A client's connection as it was accepted, or as the front door held it.
+/// A connection as it was accepted or made, or as the front door held it.
 pub enum ClientStream {
     /// In the clear.
     Plain(TcpStream),
@@ -56,7 +56,7 @@ impl ClientStream {
         match self {
             ClientStream::Plain(tcp) => {
                 let tls = TlsAcceptor::from(config).accept(tcp).await?;
-                Ok(ClientStream::Tls(Box::new(tls)))
+                Ok(ClientStream::Tls(Box::new(tls.into())))
             }
             ClientStream::Tls(_) => Err(io::ErrorKind::NotConnected.into()),
         }
@@ -99,6 +99,22 @@ impl ClientStream {
             Poll::Ready(Ok(())) => Ok(Some(read)),
             Poll::Ready(Err(e)) => Err(e),
             Poll::Pending => Ok(None),
+        }
+    }
+
+    /// Sends some of the bytes if that can be done at once; else wakes the caller when it can.
+    pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            ClientStream::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
+            ClientStream::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
+        }
+    }
+
+    /// Sees to it that all bytes taken by [`ClientStream::poll_write`] are on their way.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            ClientStream::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            ClientStream::Tls(tls) => Pin::new(tls).poll_flush(cx),
         }
     }
 

@@ -223,6 +223,11 @@ impl Connection {
         self.stream
     }
 
+    /// The stream, what was read of it and not yet used, and what the server can do: for a relay, which speaks for itself.
+    pub(crate) fn into_parts(self) -> (Stream, BytesMut, Capabilities) {
+        (self.stream, self.input, self.capabilities)
+    }
+
     /// The next event. Cancel-safe: a call that is dropped loses nothing.
     pub async fn next(&mut self) -> Result<Event, Error> {
         loop {

@@ -36,6 +36,7 @@ mod fetch;
 mod folders;
 mod idle;
 mod output;
+pub mod platform;
 mod resume;
 mod run;
 mod select;
@@ -44,6 +45,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+pub use crate::codec::response_parser::Capabilities;
 pub use append::{Appended, NewMessage};
 pub use auth::Credentials;
 pub use backoff::{Backoff, Retry};

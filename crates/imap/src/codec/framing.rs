@@ -181,6 +181,11 @@ impl Framer {
         self.restart(State::Skip { bytes: remaining, line_follows: true });
     }
 
+    /// At the start of a command again, whose bytes are still in the buffer.
+    pub fn again(&mut self) {
+        self.restart(State::Line);
+    }
+
     fn restart(&mut self, state: State) {
         (self.state, self.line_start, self.scanned) = (state, 0, 0);
     }
@@ -235,14 +240,14 @@ impl Framer {
 }
 
 /// The tag of a command, if it has one: at most 255 bytes are given back to the client.
-pub(super) fn read_tag(command: &[u8]) -> Option<String> {
+pub(crate) fn read_tag(command: &[u8]) -> Option<String> {
     let mut cursor = Cursor::new(command);
     let tag = cursor.tag().ok().filter(|tag| tag.len() <= 255)?;
     matches!(cursor.peek(), Some(b' ' | b'\r' | b'\n')).then(|| tag.to_owned())
 }
 
 /// The literal that a line announces at its end.
-fn trailing_literal(line: &[u8]) -> Option<LiteralHead> {
+pub(crate) fn trailing_literal(line: &[u8]) -> Option<LiteralHead> {
     let text = line.strip_suffix(b"\n")?;
     let text = text.strip_suffix(b"\r").unwrap_or(text);
     if text.last() != Some(&b'}') {

@@ -169,7 +169,10 @@ async fn command(session: &mut Session, head: &AppendHead) -> Result<Option<Repl
     let mut batch = Batch { account, mailbox, messages: Vec::new(), replaces };
     let (mut bytes, mut memory, mut cancelled) = (0u64, 0u64, false);
     loop {
-        if message.literal.synchronizing {
+        if message.literal.synchronizing && session.promised > 0 {
+            // The relay to another platform has told the client to go on.
+            session.promised -= 1;
+        } else if message.literal.synchronizing {
             session.appends_settled().await?;
             continuation(session.out.buffer(), "OK");
             session.out.flush().await?;

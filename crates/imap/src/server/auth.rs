@@ -10,8 +10,10 @@ use sterna_frontdoor::{Entry, Kind, Refused};
 use sterna_net::{LoginRefused, plain};
 
 use super::capability;
+use super::dispatch::then;
 use super::problem::{Problem, Reply, ReplyCode};
-use super::session::Session;
+use super::relay::{self, Opened};
+use super::session::{After, Session};
 use crate::codec::command::session::{AuthResponse, Authenticate, Login, Secret};
 use crate::codec::framing::{LineStep, plain_line};
 use crate::codec::write::status::{challenge, names};
@@ -73,17 +75,33 @@ async fn response(session: &mut Session, initial: Option<Secret>, question: &str
 
 async fn verify(session: &mut Session, user: &[u8], password: &[u8]) -> Result<Reply, Problem> {
     let (service, ip) = (session.service.clone(), session.peer.ip());
-    let entered = service.door.enter(ip, user, password, Kind::Parks, &mut session.failed_logins).await;
-    let (record, stay) = match entered.map_err(refused)? {
-        Entry::Local(record, stay) => (record, stay),
-        Entry::Remote(_) => return Err(Problem::no_code(names::UNAVAILABLE, "the mailbox is elsewhere")),
-    };
-    session.stay = Some(stay);
-    let account = session.service.store.account(record.id).await?;
-    session.authenticated(account);
-    tracing::info!("logged in");
-    // RFC 9051 §6.2.3: a client that gets them here need not ask again.
-    Ok(Reply::ok_code(ReplyCode::Capability(capability::list(session)), "logged in"))
+    loop {
+        let entered = service.door.enter(ip, user, password, Kind::Parks, &mut session.failed_logins).await;
+        let guest = match entered.map_err(refused)? {
+            Entry::Local(record, stay) => {
+                session.stay = Some(stay);
+                let account = session.service.store.account(record.id).await?;
+                session.authenticated(account);
+                tracing::info!("logged in");
+                // RFC 9051 §6.2.3: a client that gets them here need not ask again.
+                return Ok(Reply::ok_code(ReplyCode::Capability(capability::list(session)), "logged in"));
+            }
+            Entry::Remote(guest) => guest,
+        };
+        match Box::pin(relay::open(session, guest)).await {
+            Opened::Relay(relay, capabilities) => {
+                relay.accepted().await;
+                session.relay = Some(relay);
+                let names = capability::shared(&capabilities);
+                return Ok(then(session, After::Relay, Reply::ok_code(ReplyCode::Capability(names), "logged in")));
+            }
+            Opened::Refused(guest) => {
+                return Err(refused(guest.refused(&mut session.failed_logins).await.into()));
+            }
+            Opened::Unavailable(guest, why) => return Err(refused(guest.unavailable(&why))),
+            Opened::Moving => {}
+        }
+    }
 }
 
 /// The words for somebody who is not let in (RFC 5530).

@@ -2,6 +2,7 @@
 
 use super::problem::Reply;
 use super::session::Session;
+use crate::client::Capabilities;
 use crate::codec::write;
 
 /// In every state.
@@ -61,6 +62,22 @@ pub(super) fn list(session: &Session) -> Vec<&'static str> {
     }
     names.extend(if takes_passwords(session) { &["AUTH=PLAIN", "AUTH=LOGIN"][..] } else { &["LOGINDISABLED"] });
     names
+}
+
+/// What a relayed session can ask for: what the platform can do and Sterna can go on with when the mailbox moves here. Nothing
+/// of it is withdrawn then.
+pub(super) fn shared(platform: &Capabilities) -> Vec<&'static str> {
+    // The relay writes literals as the platform takes them, and asks it for nothing else that it might not know.
+    const ALWAYS_SHARED: [&str; 2] = ["IMAP4rev1", "LITERAL+"];
+    // Identifiers of objects are each server's own; deflate is not relayed.
+    const NEVER_SHARED: [&str; 2] = ["OBJECTID", "COMPRESS=DEFLATE"];
+    let candidates = ALWAYS.iter().chain(&AUTHENTICATED).copied();
+    candidates
+        .filter(|name| {
+            let both = platform.has(&name.to_ascii_uppercase()) && !NEVER_SHARED.contains(name);
+            ALWAYS_SHARED.contains(name) || both
+        })
+        .collect()
 }
 
 /// Answers CAPABILITY.

@@ -1,5 +1,6 @@
 //! IDLE (RFC 9051 §6.3.13, RFC 2177): tells at once what others change in the open mailbox, until DONE.
 
+use super::hold;
 use super::problem::{Problem, Reply};
 use super::session::{Session, at, going_down, tell_again, turned_true};
 use crate::codec::framing::{LineStep, plain_line};
@@ -9,6 +10,7 @@ use crate::codec::write::status::continuation;
 const MAX_LINE: usize = 1_024;
 
 enum Event {
+    Held,
     Read(usize),
     Changed,
     Shutdown,
@@ -46,9 +48,10 @@ pub(super) async fn wait_for_done(session: &mut Session) -> Result<Reply, Proble
             LineStep::NeedMore => {}
         }
         session.out.release();
-        let Session { out, input, shutdown, .. } = session;
+        let Session { out, input, shutdown, stay, .. } = session;
         let event = tokio::select! {
             biased;
+            () = hold::disturbed(stay) => Event::Held,
             read = out.stream.read(input) => Event::Read(read?),
             Ok(()) = changes.changed() => Event::Changed,
             () = at(again) => Event::Changed,
@@ -58,6 +61,10 @@ pub(super) async fn wait_for_done(session: &mut Session) -> Result<Reply, Proble
         match event {
             Event::Read(0) => return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into()),
             Event::Read(_) => deadline = tokio::time::Instant::now() + limit,
+            Event::Held => {
+                session.held().await?;
+                pending = true;
+            }
             Event::Changed => pending = true,
             Event::Shutdown => return Err(going_down()),
             // RFC 9051 §6.3.13: clients are to repeat IDLE every 29 minutes.

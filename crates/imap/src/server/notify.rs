@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use sterna_core::{ModSeq, Role};
-use sterna_store::{Mailbox, MailboxTree};
+use sterna_store::{Account, Mailbox, MailboxTree};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -135,6 +135,25 @@ pub(super) async fn handle(session: &mut Session, command: Notify) -> Result<Rep
     if groups.iter().any(|g| has_unsupported(&g.events)) {
         return Err(Problem::no_code(ReplyCode::BadEvent(&SUPPORTED), "not all events are supported"));
     }
+    let registered = register(&account, groups).await?;
+    // Up to here the old rules hold.
+    session.sync(true).await?;
+    session.notify = Notifications(Some(Box::new(registered)));
+    if status {
+        session.tell_all_states().await?;
+    }
+    Ok(Reply::ok("NOTIFY completed"))
+}
+
+/// Goes on with a NOTIFY that another server has answered: what changes from now on is told.
+pub(super) async fn take_over(session: &mut Session, command: Notify) -> Result<(), Problem> {
+    let Notify::Set { groups, .. } = command else { return Ok(()) };
+    let account = session.account()?.clone();
+    session.notify = Notifications(Some(Box::new(register(&account, groups).await?)));
+    Ok(())
+}
+
+async fn register(account: &Account, groups: Vec<EventGroup>) -> Result<Registered, Problem> {
     // Subscribed before the mailboxes are read: no change falls between.
     let changes = account.changes();
     let (groups, told) = account
@@ -144,13 +163,7 @@ pub(super) async fn handle(session: &mut Session, command: Notify) -> Result<Rep
             Ok((groups, Snapshot::new(&tree)))
         })
         .await?;
-    // Up to here the old rules hold.
-    session.sync(true).await?;
-    session.notify = Notifications(Some(Box::new(Registered { groups, changes, again: None, told })));
-    if status {
-        session.tell_all_states().await?;
-    }
-    Ok(Reply::ok("NOTIFY completed"))
+    Ok(Registered { groups, changes, again: None, told })
 }
 
 fn has_unsupported(events: &Events) -> bool {

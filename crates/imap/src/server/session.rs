@@ -17,7 +17,7 @@ use super::output::Output;
 use super::problem::{Problem, Reply};
 use super::transport::Stream;
 use super::view::View;
-use super::{Service, append, capability, dispatch, idle};
+use super::{Service, append, capability, dispatch, hold, idle, relay};
 use crate::codec::command::Command;
 use crate::codec::framing::{FrameError, FrameErrorKind, Framer, Step};
 use crate::codec::mailbox::NameEncoding;
@@ -73,6 +73,10 @@ pub(crate) struct Session {
     pub(super) failed_logins: u32,
     /// The session's line at the front door, from login on.
     pub(super) stay: Option<sterna_frontdoor::Stay>,
+    /// How many literals of the command at the beginning of the input the client was told to send already, by a relay.
+    pub(super) promised: u32,
+    /// Where the mailbox is, behind a login whose answer has not been sent.
+    pub(super) relay: Option<Box<super::relay::Relay>>,
     bad_in_a_row: u32,
     commands: u32,
 }
@@ -87,6 +91,8 @@ pub(super) enum After {
     StartTls,
     /// Deflate in both directions.
     Deflate,
+    /// The relay to the platform that has the mailbox.
+    Relay,
     /// The end.
     Close,
 }
@@ -148,6 +154,8 @@ impl Session {
             after: After::default(),
             failed_logins: 0,
             stay: None,
+            promised: 0,
+            relay: None,
             bad_in_a_row: 0,
             commands: 0,
         }
@@ -286,6 +294,9 @@ impl Session {
     /// Answers come in the order of the commands; a server that goes down takes no new one.
     async fn before_command(&mut self) -> Result<(), Problem> {
         self.appends_settled().await?;
+        if self.is_asked() {
+            self.held().await?;
+        }
         self.count_command()
     }
 
@@ -325,9 +336,21 @@ impl Session {
                 let read_ahead = std::mem::take(&mut self.input);
                 self.out.stream.start_deflate(read_ahead);
             }
+            After::Relay => self.relay().await?,
             After::Close => self.after = After::Close,
         }
         Ok(())
+    }
+
+    /// Relays until the session ends, or is a local one: then goes on with that.
+    async fn relay(&mut self) -> Result<(), Problem> {
+        let Some(relay) = self.relay.take() else { return Ok(()) };
+        match Box::pin(relay::run(self, relay)).await? {
+            Some(idle) => Box::pin(self.go_on_idling(idle)).await,
+            // What came between the last look at the platform and this moment is news to a client that wants it at once.
+            None if self.notify.registered().is_some() => Box::pin(self.tell_events()).await,
+            None => Ok(()),
+        }
     }
 
     fn reject(&mut self, error: &FrameError) -> Result<(), Problem> {
@@ -349,9 +372,10 @@ impl Session {
             Some(_) => self.service.config.idle_timeout,
             None => self.service.config.login_timeout,
         };
-        let Session { out, input, appends, notify, shutdown, .. } = self;
+        let Session { out, input, appends, notify, shutdown, stay, .. } = self;
         let event = tokio::select! {
             biased;
+            () = hold::disturbed(stay) => Event::Held,
             () = appends.first_done() => Event::Appended,
             read = out.stream.read(input) => Event::Read(read?),
             () = notify.changed() => Event::Changed,
@@ -361,6 +385,7 @@ impl Session {
         match event {
             Event::Read(0) => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
             Event::Read(_) => Ok(()),
+            Event::Held => Box::pin(self.held()).await,
             Event::Appended => self.appends_answered().await,
             Event::Changed => Box::pin(self.tell_events()).await,
             Event::Shutdown => {
@@ -373,6 +398,7 @@ impl Session {
 }
 
 enum Event {
+    Held,
     Read(usize),
     Appended,
     Changed,

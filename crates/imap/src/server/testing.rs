@@ -25,7 +25,7 @@ pub(crate) struct Server {
     pub store: Store,
     pub account: Account,
     pub service: Arc<Service>,
-    address: std::net::SocketAddr,
+    pub address: std::net::SocketAddr,
     pub shutdown: watch::Sender<bool>,
     _dir: TempDir,
 }

@@ -46,6 +46,16 @@ impl Stream {
         self.deflate.is_some()
     }
 
+    /// The connection below, for somebody who gives it back by [`Stream::put_back`]; `None` within deflate.
+    pub fn take(&mut self) -> Option<ClientStream> {
+        if self.deflate.is_some() { None } else { self.base.take() }
+    }
+
+    /// The connection that was taken.
+    pub fn put_back(&mut self, base: ClientStream) {
+        self.base = Some(base);
+    }
+
     /// Does the handshake of TLS as the server.
     pub async fn start_tls(&mut self, config: Arc<rustls::ServerConfig>) -> io::Result<()> {
         let base = self.base.take().ok_or_else(gone)?;
