@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests fail like tests")]
 
 mod clients;
+mod cyrus;
 mod dovecot;
 mod faults;
 mod odd_mail;

@@ -3,7 +3,6 @@
 mod config;
 mod tls;
 
-use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -12,12 +11,14 @@ use tempfile::TempDir;
 
 use crate::memory::{Memory, tree_memory};
 use crate::peer::{self, open_to_all};
-use crate::ports::Port;
+use crate::ports::{Port, wait_until_closed};
 use crate::process::{Outcome, Process, run};
 use crate::wire::ImapWire;
 
 pub use config::{DovecotOptions, Storage};
 pub use tls::Certificate;
+
+pub(crate) use config::is_root;
 
 const START: Duration = Duration::from_secs(20);
 const DOVEADM: Duration = Duration::from_secs(900);
@@ -114,11 +115,7 @@ impl Dovecot {
     pub fn stop(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.terminate(START);
-            // Its children may hold the listening sockets for a moment longer.
-            let deadline = Instant::now() + START;
-            while TcpStream::connect((Ipv4Addr::LOCALHOST, self.imap.number())).is_ok() && Instant::now() < deadline {
-                std::thread::sleep(Duration::from_millis(10));
-            }
+            wait_until_closed(self.port(), START);
         }
     }
 
