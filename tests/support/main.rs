@@ -6,6 +6,7 @@ mod cyrus;
 mod dovecot;
 mod faults;
 mod odd_mail;
+mod platform;
 mod postgres;
 mod s3;
 mod sample;
