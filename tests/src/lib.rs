@@ -10,8 +10,10 @@
 )]
 
 pub mod backend;
+mod cyrus;
 pub mod dns;
 mod dovecot;
+mod guard;
 mod janitor;
 mod leftovers;
 mod maildir;
@@ -31,6 +33,7 @@ mod sterna;
 mod tap;
 pub mod wire;
 
+pub use cyrus::{Cyrus, CyrusOptions};
 pub use dovecot::{Certificate, Dovecot, DovecotOptions, Storage, User};
 pub use maildir::MaildirTree;
 pub use mbsync::{Mbsync, MbsyncOptions, MbsyncReport};

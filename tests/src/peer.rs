@@ -24,6 +24,12 @@ pub fn find(program: &str) -> Option<PathBuf> {
         .find(|candidate| is_executable(candidate))
 }
 
+/// Where `scripts/peers` puts what is not installed as a package.
+pub(crate) fn cache() -> PathBuf {
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or(home).unwrap_or_default().join("sterna-peers")
+}
+
 /// Lets every user pass through a directory: temporary ones are made for their owner only, and some peers run as a user
 /// of their own.
 pub(crate) fn open_to_all(directory: &Path) {

@@ -5,8 +5,9 @@
 //! the range lies below the ephemeral ports, so that no outgoing connection takes it either.
 
 use std::fs::{File, OpenOptions};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
 
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 12_000;
@@ -41,6 +42,20 @@ impl Port {
     /// The number.
     pub fn number(&self) -> u16 {
         self.number
+    }
+}
+
+/// Waits until nobody listens on a port of 127.0.0.1: the children of a server that has ended may hold its sockets for a
+/// moment longer.
+///
+/// # Panics
+/// If somebody still listens after `timeout`.
+#[track_caller]
+pub(crate) fn wait_until_closed(port: u16, timeout: Duration) {
+    let deadline = Instant::now() + timeout;
+    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+        assert!(Instant::now() < deadline, "somebody still listens on port {port} after {timeout:?}");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -212,9 +212,7 @@ fn unfinished_parts(root: &Path) -> usize {
 
 /// `s3s-fs` is in no distribution: `scripts/peers` builds it once for all checkouts of a user.
 fn program() -> PathBuf {
-    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or(home).unwrap_or_default();
-    let built = cache.join("sterna-peers/bin/s3s-fs");
+    let built = peer::cache().join("bin/s3s-fs");
     if peer::is_executable(&built) {
         return built;
     }

@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests fail like tests")]
 
 mod clients;
+mod cyrus;
 mod dovecot;
 mod faults;
 mod odd_mail;
+mod platform;
 mod postgres;
 mod s3;
 mod sample;

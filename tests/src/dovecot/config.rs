@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::ports::Port;
 use crate::process::run;
 
 use super::Certificate;
@@ -42,6 +43,15 @@ pub struct DovecotOptions {
     pub quota: Option<u64>,
     /// Serves POP3 too.
     pub pop3: bool,
+    /// Serves LMTP too, and runs the scripts of users with [`DovecotOptions::sieve`].
+    pub lmtp: bool,
+    /// Serves ManageSieve too.
+    pub sieve: bool,
+    /// Believes what clients on loopback say about where *their* clients are, by IMAP's ID or by XCLIENT: a front door's
+    /// users appear with their own addresses in its log.
+    pub trusts_loopback: bool,
+    /// So many IMAP sessions share one process, as where thousands of idle ones are held; `None`: one process each.
+    pub imap_client_limit: Option<u32>,
     /// The server's time zone as a POSIX `TZ` text: Dovecot keeps the moment of an INTERNALDATE but shows it in its own
     /// zone.
     pub time_zone: String,
@@ -60,9 +70,30 @@ impl Default for DovecotOptions {
             condstore: true,
             quota: None,
             pop3: false,
+            lmtp: false,
+            sieve: false,
+            trusts_loopback: false,
+            imap_client_limit: None,
             time_zone: "UTC0".to_owned(),
             extra: String::new(),
         }
+    }
+}
+
+/// What a server listens on, if it is asked to.
+#[derive(Debug)]
+pub(super) struct Ports {
+    pub(super) imap: Port,
+    pub(super) imaps: Port,
+    pub(super) pop3: Port,
+    pub(super) lmtp: Port,
+    pub(super) sieve: Port,
+}
+
+impl Ports {
+    pub(super) fn free() -> Ports {
+        let [imap, imaps, pop3, lmtp, sieve] = std::array::from_fn(|_| Port::free());
+        Ports { imap, imaps, pop3, lmtp, sieve }
     }
 }
 
@@ -74,7 +105,7 @@ const WITHOUT_CONDSTORE: &str = "IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDL
 
 impl DovecotOptions {
     /// The text of `dovecot.conf` for a server in `directory`.
-    pub(super) fn render(&self, directory: &Path, imap: u16, imaps: u16, pop3: u16) -> String {
+    pub(super) fn render(&self, directory: &Path, ports: &Ports) -> String {
         let d = directory.display();
         let location = match self.storage {
             Storage::Maildir => "maildir:~/Maildir",
@@ -85,7 +116,7 @@ impl DovecotOptions {
         let (internal, login, mail, group) = accounts();
         let mut text = format!(
             "base_dir = {d}/run\nstate_dir = {d}/state\nlog_path = {d}/log\ninstance_name = {d}\n\
-             protocols = imap{}\nlisten = 127.0.0.1\n\
+             protocols = imap{}{}{}\nlisten = 127.0.0.1\n\
              default_internal_user = {internal}\ndefault_login_user = {login}\n\
              mail_uid = {mail}\nmail_gid = {group}\nfirst_valid_uid = 1\nfirst_valid_gid = 1\n\
              mail_home = {d}/mail/%u\nmail_location = {location}\n\
@@ -93,6 +124,8 @@ impl DovecotOptions {
              auth_verbose = yes\ndisable_plaintext_auth = no\nmail_max_keyword_length = 255\n\
              mail_max_userip_connections = 20000\ndefault_process_limit = 2000\ndefault_client_limit = 20000\n",
             if self.pop3 { " pop3" } else { "" },
+            if self.lmtp { " lmtp" } else { "" },
+            if self.sieve { " sieve" } else { "" },
         );
         match self.tls {
             Some(_) => {
@@ -108,15 +141,39 @@ impl DovecotOptions {
         );
         let _ = writeln!(
             text,
-            "service imap-login {{\n inet_listener imap {{\n port = {imap}\n }}\n inet_listener imaps {{\n port = {}\n ssl = yes\n }}\n}}\n\
-             service imap {{\n process_limit = 4000\n}}\n\
+            "service imap-login {{\n inet_listener imap {{\n port = {}\n }}\n inet_listener imaps {{\n port = {}\n ssl = yes\n }}\n}}\n\
+             service imap {{\n process_limit = 4000\n{}}}\n\
              service anvil {{\n unix_listener anvil-auth-penalty {{\n mode = 0\n }}\n}}",
-            if self.tls.is_some() { imaps } else { 0 }
+            ports.imap.number(),
+            if self.tls.is_some() { ports.imaps.number() } else { 0 },
+            // A process that serves one client after the other is the rule; together they need the count of them lifted.
+            self.imap_client_limit.map_or(String::new(), |n| format!(" service_count = 0\n client_limit = {n}\n")),
         );
+        if self.trusts_loopback {
+            text.push_str("login_trusted_networks = 127.0.0.0/8\n");
+        }
         if self.pop3 {
             let _ = writeln!(
                 text,
-                "service pop3-login {{\n inet_listener pop3 {{\n port = {pop3}\n }}\n inet_listener pop3s {{\n port = 0\n }}\n}}"
+                "service pop3-login {{\n inet_listener pop3 {{\n port = {}\n }}\n inet_listener pop3s {{\n port = 0\n }}\n}}",
+                ports.pop3.number()
+            );
+        }
+        if self.lmtp {
+            let plugins = if self.sieve { "protocol lmtp {\n mail_plugins = $mail_plugins sieve\n}\n" } else { "" };
+            let _ = writeln!(
+                text,
+                "service lmtp {{\n inet_listener lmtp {{\n address = 127.0.0.1\n port = {}\n }}\n}}\n\
+                 lmtp_save_to_detail_mailbox = no\n{plugins}",
+                ports.lmtp.number()
+            );
+        }
+        if self.sieve {
+            let _ = writeln!(
+                text,
+                "service managesieve-login {{\n inet_listener sieve {{\n port = {}\n }}\n}}\n\
+                 plugin {{\n sieve = file:~/sieve;active=~/.dovecot.sieve\n}}",
+                ports.sieve.number()
             );
         }
         let special = |name: &str| format!(" mailbox {name} {{\n special_use = \\{name}\n auto = subscribe\n }}\n");
@@ -140,14 +197,17 @@ impl DovecotOptions {
             );
         }
         if !is_root() {
-            text.push_str("service imap-login {\n chroot =\n}\nservice pop3-login {\n chroot =\n}\nservice anvil {\n chroot =\n}\n");
+            let _ = writeln!(text, "default_internal_group = {group}");
+            for service in ["imap-login", "pop3-login", "managesieve-login", "anvil"] {
+                let _ = writeln!(text, "service {service} {{\n chroot =\n}}");
+            }
         }
         text.push_str(&self.extra);
         text
     }
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 

@@ -3,7 +3,6 @@
 mod config;
 mod tls;
 
-use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -12,12 +11,16 @@ use tempfile::TempDir;
 
 use crate::memory::{Memory, tree_memory};
 use crate::peer::{self, open_to_all};
-use crate::ports::Port;
+use crate::ports::wait_until_closed;
 use crate::process::{Outcome, Process, run};
 use crate::wire::ImapWire;
 
 pub use config::{DovecotOptions, Storage};
 pub use tls::Certificate;
+
+pub(crate) use config::is_root;
+
+use config::Ports;
 
 const START: Duration = Duration::from_secs(20);
 const DOVEADM: Duration = Duration::from_secs(900);
@@ -37,9 +40,7 @@ pub struct Dovecot {
     // Dropped in this order: the server dies before its files and ports go.
     process: Option<Process>,
     options: DovecotOptions,
-    imap: Port,
-    imaps: Port,
-    pop3: Port,
+    ports: Ports,
     next_delivery: u32,
     directory: TempDir,
 }
@@ -61,22 +62,19 @@ impl Dovecot {
     pub fn with(options: DovecotOptions) -> Dovecot {
         peer::require("dovecot", "dovecot-imapd");
         peer::require("doveadm", "dovecot-core");
-        if options.pop3 {
+        for (wanted, program, package) in [
+            (options.pop3, "pop3-login", "dovecot-pop3d"),
+            (options.lmtp, "lmtp", "dovecot-lmtpd"),
+            (options.sieve, "managesieve-login", "dovecot-managesieved"),
+        ] {
             assert!(
-                Path::new("/usr/lib/dovecot/pop3-login").exists(),
-                "the peer Dovecot serves no POP3: `apt-get install --no-install-recommends dovecot-pop3d`"
+                !wanted || Path::new("/usr/lib/dovecot").join(program).exists(),
+                "the peer Dovecot has no `{program}`: run `scripts/peers` as root, \
+                 or `apt-get install --no-install-recommends {package}`"
             );
         }
         let directory = tempfile::Builder::new().prefix("sterna-dovecot-").tempdir().expect("make a directory");
-        let mut dovecot = Dovecot {
-            process: None,
-            options,
-            imap: Port::free(),
-            imaps: Port::free(),
-            pop3: Port::free(),
-            next_delivery: 0,
-            directory,
-        };
+        let mut dovecot = Dovecot { process: None, options, ports: Ports::free(), next_delivery: 0, directory };
         dovecot.prepare();
         dovecot.restart();
         dovecot
@@ -94,7 +92,7 @@ impl Dovecot {
         if let Some(certificate) = self.options.tls {
             certificate.write(&self.path().join("tls"));
         }
-        let text = self.options.render(self.path(), self.imap.number(), self.imaps.number(), self.pop3.number());
+        let text = self.options.render(self.path(), &self.ports);
         std::fs::write(self.configuration(), text).unwrap();
     }
 
@@ -106,7 +104,7 @@ impl Dovecot {
         let mut command = Command::new(dovecot);
         command.arg("-F").arg("-c").arg(self.configuration()).env("TZ", &self.options.time_zone);
         let mut process = Process::spawn(&mut command, &self.path().join("stdout"));
-        process.wait_for_port(self.imap.number(), START);
+        process.wait_for_port(self.port(), START);
         self.process = Some(process);
     }
 
@@ -114,27 +112,47 @@ impl Dovecot {
     pub fn stop(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.terminate(START);
-            // Its children may hold the listening sockets for a moment longer.
-            let deadline = Instant::now() + START;
-            while TcpStream::connect((Ipv4Addr::LOCALHOST, self.imap.number())).is_ok() && Instant::now() < deadline {
-                std::thread::sleep(Duration::from_millis(10));
-            }
+            wait_until_closed(self.port(), START);
         }
+    }
+
+    /// `kill -9` of all its processes. Mail and ports stay for [`Dovecot::restart`].
+    pub fn kill_9(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill_9();
+            wait_until_closed(self.port(), START);
+        }
+    }
+
+    /// Stops all its processes where they are (`true`: `SIGSTOP`), or lets them go on (`SIGCONT`). Connections stay open,
+    /// and new ones are still accepted by the kernel.
+    pub fn freeze(&mut self, frozen: bool) {
+        self.process().freeze(frozen);
     }
 
     /// The port of plain IMAP (and STARTTLS, if TLS is on) on 127.0.0.1.
     pub fn port(&self) -> u16 {
-        self.imap.number()
+        self.ports.imap.number()
     }
 
     /// The port of IMAP over implicit TLS.
     pub fn tls_port(&self) -> u16 {
-        self.imaps.number()
+        self.ports.imaps.number()
     }
 
     /// The port of POP3.
     pub fn pop3_port(&self) -> u16 {
-        self.pop3.number()
+        self.ports.pop3.number()
+    }
+
+    /// The port of LMTP.
+    pub fn lmtp_port(&self) -> u16 {
+        self.ports.lmtp.number()
+    }
+
+    /// The port of ManageSieve.
+    pub fn sieve_port(&self) -> u16 {
+        self.ports.sieve.number()
     }
 
     /// The certificate of the authority that signed the server's, in PEM.

@@ -1,4 +1,4 @@
-//! Certificates for a Dovecot under test: a private authority and a server certificate that is right or wrong in one way.
+//! Certificates for a server under test: a private authority and a server certificate that is right or wrong in one way.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ pub enum Certificate {
 
 impl Certificate {
     /// Writes `ca.pem`, `server.pem` and `server.key`.
-    pub(super) fn write(self, directory: &Path) {
+    pub(crate) fn write(self, directory: &Path) {
         let mut authority = CertificateParams::default();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
