@@ -70,7 +70,12 @@ pub(super) async fn commit(context: Arc<Context>, folder: Arc<FolderJob>, ready:
 fn write(tx: &Tx<'_>, folder: &FolderJob, ready: Ready) -> sterna_store::Result<(u64, u64)> {
     let mut carried = (0, 0);
     let Ready { emails, mut envelopes, covers, missing } = ready;
-    let present = present(tx, folder, &covers)?;
+    let present = match folder.straggling {
+        true => BTreeSet::new(),
+        false => present(tx, folder, &covers)?,
+    };
+    // UIDs of a straggler mean nothing here: it takes the next one.
+    let mut next = tx.mailbox(folder.mailbox)?.uid_next;
     cursor::update(tx, &folder.wire, |cursor| {
         if cursor.uid_validity != folder.validity.get() {
             // The folder was begun anew meanwhile: these UIDs mean nothing any more.
@@ -92,15 +97,26 @@ fn write(tx: &Tx<'_>, folder: &FolderJob, ready: Ready) -> sterna_store::Result<
             if present.contains(&uid) && !cursor.foreign.contains(uid.get()) {
                 continue;
             }
-            let target = target(tx, folder, cursor, uid, &batch)?;
+            if folder.straggling && cursor.done.contains(uid.get()) && !cursor.missing.contains(uid.get()) {
+                continue;
+            }
+            let target = match folder.straggling {
+                true => place_behind(folder, &mut next)?,
+                false => target(tx, folder, cursor, uid, &batch)?,
+            };
             email.internaldate = internaldate(tx, folder, uid, &email, &envelope)?;
             note_odd_flags(tx, folder, uid, &envelope.odd)?;
-            let import = Import { modseq: envelope.modseq, saved_at: envelope.saved_at, uidl: None };
+            let modseq = envelope.modseq.filter(|_| !folder.straggling);
+            let import = Import { modseq, saved_at: envelope.saved_at, uidl: None };
             batch.push((target, email, envelope.flags, import));
         }
         let messages = batch.iter().map(|(uid, email, flags, import)| Imported { uid: *uid, email, flags, import });
         tx.import_many(folder.mailbox, &messages.collect::<Vec<_>>())?;
         carried = (batch.len() as u64, batch.iter().map(|(_, email, ..)| email.blob.size).sum());
+        if let Some(mark) = cursor.flip.as_mut().filter(|_| folder.straggling) {
+            mark.stragglers += carried.0;
+            mark.straggler_bytes += carried.1;
+        }
         cursor.missing = cursor.missing.difference(&covers).difference(&arrived);
         for (uid, reason) in missing {
             cursor.missing.insert(uid.get());
@@ -114,6 +130,13 @@ fn write(tx: &Tx<'_>, folder: &FolderJob, ready: Ready) -> sterna_store::Result<
         Ok(())
     })?;
     Ok(carried)
+}
+
+/// The next UID of the mailbox.
+fn place_behind(folder: &FolderJob, next: &mut u64) -> sterna_store::Result<Uid> {
+    let uid = u32::try_from(*next).ok().and_then(Uid::new);
+    *next += 1;
+    uid.ok_or(sterna_store::Error::UidTaken { mailbox: folder.mailbox, uid: *next })
 }
 
 /// The UID that a message will have here: its own, unless another message was given that one here. Both stay.
