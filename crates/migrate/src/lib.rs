@@ -19,6 +19,8 @@
 //! # drop(watched); Ok(()) }
 //! ```
 
+#[cfg_attr(not(test), allow(dead_code, reason = "the mover calls it when a move is undone"))]
+mod back;
 mod cancel;
 mod cursor;
 mod delta;

@@ -9,9 +9,10 @@ use std::sync::atomic::Ordering;
 use sterna_core::{DateTime, Flags, ModSeq, Uid};
 use sterna_imap::codec::response_parser::Fetch;
 use sterna_imap::codec::sequence::NumberSet;
-use sterna_store::{Import, Imported, NewEmail, Tx, UidRange};
+use sterna_store::{BackMessage, Import, Imported, NewEmail, Tx, UidRange};
 
 use super::{Context, FolderJob};
+use crate::back;
 use crate::cursor;
 use crate::error::{Error, Result};
 
@@ -71,6 +72,11 @@ fn write(tx: &Tx<'_>, folder: &FolderJob, ready: Ready) -> sterna_store::Result<
     let mut carried = (0, 0);
     let Ready { emails, mut envelopes, covers, missing } = ready;
     let present = present(tx, folder, &covers)?;
+    // After the change of sides: what was carried back is there and here, and not new.
+    let both = back::on_both_sides(tx, folder.mailbox)?;
+    let ours: NumberSet = both.iter().map(|m| m.there).collect();
+    let same: NumberSet = both.iter().filter(|m| m.uid == m.there).map(|m| m.there).collect();
+    let mut brought = Vec::new();
     cursor::update(tx, &folder.wire, |cursor| {
         if cursor.uid_validity != folder.validity.get() {
             // The folder was begun anew meanwhile: these UIDs mean nothing any more.
@@ -78,7 +84,7 @@ fn write(tx: &Tx<'_>, folder: &FolderJob, ready: Ready) -> sterna_store::Result<
             return Ok(());
         }
         for uid in &present {
-            if !cursor.done.contains(uid.get()) {
+            if !cursor.done.contains(uid.get()) && !same.contains(uid.get()) {
                 cursor.foreign.insert(uid.get());
             }
         }
@@ -89,12 +95,19 @@ fn write(tx: &Tx<'_>, folder: &FolderJob, ready: Ready) -> sterna_store::Result<
         for (uid, mut email) in emails {
             arrived.insert(uid.get());
             let envelope = envelopes.remove(&uid).unwrap_or_default();
+            if ours.contains(uid.get()) {
+                if !same.contains(uid.get()) {
+                    cursor.foreign.insert(uid.get());
+                }
+                continue;
+            }
             if present.contains(&uid) && !cursor.foreign.contains(uid.get()) {
                 continue;
             }
             let target = target(tx, folder, cursor, uid, &batch)?;
             email.internaldate = internaldate(tx, folder, uid, &email, &envelope)?;
             note_odd_flags(tx, folder, uid, &envelope.odd)?;
+            brought.push(BackMessage { uid: target, there: uid });
             let import = Import { modseq: envelope.modseq, saved_at: envelope.saved_at, uidl: None };
             batch.push((target, email, envelope.flags, import));
         }
@@ -113,6 +126,7 @@ fn write(tx: &Tx<'_>, folder: &FolderJob, ready: Ready) -> sterna_store::Result<
         cursor.done = cursor.done.union(&covers);
         Ok(())
     })?;
+    back::arrived(tx, folder.mailbox, &brought)?;
     Ok(carried)
 }
 
