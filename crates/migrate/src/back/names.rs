@@ -17,8 +17,6 @@ use crate::error::Result;
 /// What both sides have.
 pub(super) struct Names {
     pub tree: MailboxTree,
-    /// Subscribed paths here that no mailbox has.
-    pub dangling: Vec<String>,
     pub folders: BTreeMap<MailboxId, Folder>,
     /// The old side's folders by their names on the wire, with UIDVALIDITY where told.
     pub listed: BTreeMap<Vec<u8>, u32>,
@@ -31,16 +29,16 @@ impl Back<'_> {
     pub(super) async fn names(&mut self) -> Result<Vec<Folder>> {
         let read = |tx: &sterna_store::Tx<'_>| {
             let folders = Folder::all(tx)?.into_iter().map(|f| (f.mailbox, f)).collect();
-            Ok((tx.mailbox_tree()?, tx.dangling_subscriptions()?, folders))
+            Ok((tx.mailbox_tree()?, folders))
         };
-        let (tree, dangling, folders) = self.context.account.read(read).await?;
+        let (tree, folders) = self.context.account.read(read).await?;
         let listing = self.connection.folders().await?;
         let encoding = self.connection.encoding();
         let there = |f: &&Listed| !f.entry.has("\\NonExistent") && !f.entry.no_select();
         let validity = |f: &Listed| f.status.as_ref().and_then(|s| s.uid_validity).map_or(0, |v| v.get());
         let delimiter = listing.iter().find_map(|f| f.entry.delimiter).and_then(|d| u8::try_from(d).ok());
         let listed = listing.iter().filter(there).map(|f| (f.entry.name.to_wire(encoding), validity(f))).collect();
-        let mut names = Names { tree, dangling, folders, listed, delimiter };
+        let mut names = Names { tree, folders, listed, delimiter };
         let mailboxes: Vec<(String, Mailbox)> =
             names.tree.iter().filter(|(_, m)| m.selectable).map(|(p, m)| (p.to_owned(), m.clone())).collect();
         for (path, mailbox) in &mailboxes {

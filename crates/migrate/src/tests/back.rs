@@ -88,7 +88,7 @@ impl Moved {
         self.account.write(f).await.unwrap()
     }
 
-    /// What an IMAP client would be shown here, without special uses: Dovecot tells none.
+    /// What an IMAP client would be shown here, without special uses: Dovecot tells none. It shows dates in its own zone.
     async fn here(&self) -> Mailboxes {
         let read = |tx: &Tx<'_>| {
             let (tree, keysets) = (tx.mailbox_tree()?, tx.keysets()?);
@@ -102,7 +102,7 @@ impl Moved {
                     Ok(ControlFlow::Continue(()))
                 })?;
                 for (uid, flags, date, blob) in found {
-                    let shown = Message::new(&flags.to_string(), &date.imap().to_string(), &tx.blob(blob)?);
+                    let shown = Message::new(&flags.to_string(), &DateTime::utc(date.unix).imap().to_string(), &tx.blob(blob)?);
                     folder.messages.insert(uid, shown);
                 }
                 all.0.insert(MailboxName::from_text(path).to_wire(NameEncoding::ModifiedUtf7), folder);
@@ -387,4 +387,35 @@ async fn a_pass_that_is_broken_off_anywhere_neither_loses_nor_repeats() {
     let carried = m.pass().await;
     assert!(carried.left.is_empty(), "{carried:?}");
     m.assert_same_but_uids().await;
+}
+
+#[tokio::test]
+async fn dates_are_given_with_their_zones() {
+    let (source, target) = (Source::start().await, Target::new().await);
+    source.add(2).await;
+    let mover = target.mover(PATIENCE);
+    target.plan(&mover, &source, MoveOptions::default()).await;
+    assert_eq!(target.run(&mover).end().await.unwrap(), State::Following);
+    let account = target.store.account(target.account).await.unwrap();
+    account.write(back::begin).await.unwrap();
+    let date = DateTime { unix: 1_720_000_000, offset: -210 };
+    let email = Ingest::whole(&account.blobs(), &message(3), date).unwrap();
+    account.write(move |tx| tx.append(tx.mailboxes()?[0].id, &email, &Flags::default()).map(drop)).await.unwrap();
+    let (spec, secret) = spec(&source);
+    let login = SourceLogin::new(&spec, secret);
+    let context = Arc::new(Context::new(account, Arc::new(Reporter::new(watch::Sender::default()))));
+    let mut connection = login.open().await.unwrap();
+    let carried = back::pass(&context, &login, &mut connection).await.unwrap();
+    assert_eq!((carried.appended, carried.differing.len()), (1, 0), "{carried:?}");
+    assert!(back::pass(&context, &login, &mut connection).await.unwrap().is_nothing());
+    let read = |tx: &Tx<'_>| {
+        let mut dates = Vec::new();
+        let _ = tx.emails(tx.mailboxes()?[0].id, UidRange::ALL, |m, e| {
+            dates.push((m.uid.get(), e.internaldate));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(dates)
+    };
+    assert_eq!(source.account.read(read).await.unwrap()[2], (3, date));
+    target.assert_sound().await;
 }
