@@ -139,7 +139,7 @@ pub(crate) fn put(tx: &Tx<'_>, source: &[u8], mailbox: MailboxId, cursor: &Curso
 }
 
 /// As on the wire: `1:500,700`.
-mod uid_set {
+pub(crate) mod uid_set {
     use super::*;
 
     pub fn serialize<S: Serializer>(set: &NumberSet, serializer: S) -> Result<S::Ok, S::Error> {

@@ -27,6 +27,9 @@ const POP3_RARER: u32 = 10;
 /// An old side that refuses is asked again so rarely.
 const RARELY: Duration = Duration::from_secs(300);
 
+/// A connection that was given up under a hold is opened again after this.
+const REOPEN: Duration = Duration::from_secs(1);
+
 /// Changes that come within this time of each other are carried over by one pass.
 const SETTLE: Duration = Duration::from_millis(20);
 
@@ -217,9 +220,10 @@ impl Run<'_> {
         let interval = self.until_due(self.record.options.interval);
         let (store, account) = (self.store, self.lease.account);
         let Some(open) = connection.as_mut() else {
-            // POP3 tells of nothing by itself.
+            // POP3 tells of nothing by itself; a connection that a hold broke off is opened again.
+            let pause = if self.record.source.protocol == Protocol::Pop3 { interval } else { interval.min(REOPEN) };
             tokio::select! {
-                () = tokio::time::sleep(interval) => {}
+                () = tokio::time::sleep(pause) => {}
                 wished = self.wishes.wait(store, account) => wished?,
             }
             return Ok(());

@@ -7,6 +7,7 @@ use sterna_store::Tx;
 
 use super::Wish;
 use super::told::Flipped;
+use crate::back;
 use crate::cursor::{self, Cursor};
 use crate::error::Result;
 use crate::folders::apply::is_folder;
@@ -25,10 +26,17 @@ impl Run<'_> {
         if matches!(self.wishes.now, Some(Wish::Cutover { .. })) {
             self.forget_wish().await?;
         }
+        if matches!(self.wishes.due(), Some(Wish::Rollback { .. })) {
+            return self.returning(connection).await;
+        }
         let mut open = match connection.take() {
             Some(open) => open,
             None => self.login.open().await?,
         };
+        if self.record.cutover.as_ref().is_some_and(|cutover| cutover.rollback.is_some()) {
+            // What a rollback that was broken off left on the old side did not come there by itself.
+            back::recover(&self.context, &self.login, &mut open).await?;
+        }
         let (messages, bytes) = self.stragglers(&mut open).await?;
         if self.record.state == State::Flipped {
             self.verify(&mut open).await?;

@@ -8,6 +8,7 @@ use sterna_store::{Flip, Route};
 use super::hold::Final;
 use super::prepare::Baseline;
 use super::told::{Cutover, CutoverOptions, Flipped};
+use crate::back;
 use crate::error::{Error, Result};
 use crate::patience;
 use crate::record::State;
@@ -122,6 +123,8 @@ impl Run<'_> {
         let (stored, _) = patience::patiently(|| self.mover.load(self.lease.account)).await?;
         self.record = stored;
         if self.record.state == State::Holding {
+            // What was written under the hold for the time after the flip means nothing now.
+            self.context.account.write(back::end).await?;
             self.enter(State::Following).await?;
         }
         Ok(())

@@ -7,6 +7,7 @@ use sterna_store::Tx;
 
 use super::prepare::Baseline;
 use super::told::FlippedFolder;
+use crate::back;
 use crate::cursor::{self, FlipMark};
 use crate::error::{Error, Result};
 use crate::folders::{Listing, SourceFolder};
@@ -75,6 +76,7 @@ impl Run<'_> {
                     Ok(())
                 })?;
             }
+            back::begin(tx)?;
             let modseq = tx.account_state()?.modseq;
             Ok(Ok((modseq, told.into_iter().map(|(_, folder)| folder).collect())))
         });

@@ -9,6 +9,7 @@ mod ask;
 mod flip;
 mod hold;
 mod prepare;
+mod rollback;
 mod step;
 mod stragglers;
 mod told;

@@ -6,6 +6,7 @@ use sterna_imap::client::{Connection, Retry};
 
 use super::Wish;
 use super::ask::may_cut_over;
+use super::rollback::LOOK;
 use crate::error::{Error, Result};
 use crate::record::{Failure, State};
 use crate::run::Run;
@@ -23,7 +24,8 @@ impl Run<'_> {
             State::Settled => self.refuse_wish("the move is settled").await,
             State::Flipped | State::Verified => self.after_flip(connection).await,
             State::Planned | State::Seeding | State::Following | State::Holding => self.before_flip(connection).await,
-            State::Returning | State::RolledBack => self.refuse_wish("the move cannot go back").await,
+            State::Returning => self.returning(connection).await,
+            State::RolledBack => self.rolled_back(connection).await,
         }
     }
 
@@ -101,6 +103,7 @@ impl Run<'_> {
 
     /// `interval`, but not beyond the end of the rollback window, nor the moment at which a wish is tried again.
     pub(crate) fn until_due(&self, interval: Duration) -> Duration {
+        let interval = if self.record.state == State::RolledBack { interval.min(LOOK) } else { interval };
         let now = self.store.clock().unix();
         let closes = self.window_closes().filter(|_| self.record.state.is_here());
         let left = closes.map(|at| Duration::from_secs(u64::try_from(at.saturating_sub(now)).unwrap_or(0).max(1)));

@@ -11,6 +11,7 @@ use sterna_imap::client::{Connection, ErrorKind};
 use sterna_imap::codec::sequence::NumberSet;
 use sterna_store::{MoveFolder, Tx};
 
+use crate::back;
 use crate::cursor::{self, Cursor, FlipMark};
 use crate::error::Result;
 use crate::folders::apply::{self, is_folder, settled_delimiter};
@@ -151,12 +152,14 @@ fn begin(
         straggler_bytes: 0,
     });
     cursor::put(tx, &folder.wire, mailbox, &cursor)?;
+    back::adopt(tx, mailbox, &folder.wire, validity)?;
     let before = match mark.source_uid_next {
         0 | 1 => NumberSet::new(),
         next => NumberSet::range(1, next - 1),
     };
     let wanted = found.difference(&before).difference(&cursor.done).union(&found.intersection(&cursor.missing));
-    let wanted = wanted.difference(&before);
+    let both: NumberSet = back::on_both_sides(tx, mailbox)?.into_iter().map(|m| m.there).collect();
+    let wanted = wanted.difference(&before).difference(&both);
     let mut job = FolderJob::new(folder.name.clone(), folder.wire.clone(), mailbox, validity);
     job.straggling = true;
     Ok((Arc::new(job), wanted))

@@ -1,6 +1,8 @@
 //! Runs against a real IMAP source, which is another store behind Sterna's own server: leases, and faults of our store.
 //! What other servers do is tested by the black-box suite.
 
+mod back;
+mod cutover;
 mod faults;
 mod leases;
 mod pop3;

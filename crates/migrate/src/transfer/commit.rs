@@ -9,9 +9,10 @@ use std::sync::atomic::Ordering;
 use sterna_core::{DateTime, Flags, ModSeq, Uid};
 use sterna_imap::codec::response_parser::Fetch;
 use sterna_imap::codec::sequence::NumberSet;
-use sterna_store::{Import, Imported, NewEmail, Tx, UidRange};
+use sterna_store::{BackMessage, Import, Imported, NewEmail, Tx, UidRange};
 
 use super::{Context, FolderJob};
+use crate::back;
 use crate::cursor;
 use crate::error::{Error, Result};
 
@@ -71,11 +72,16 @@ fn write(tx: &Tx<'_>, folder: &FolderJob, ready: Ready) -> sterna_store::Result<
     let mut carried = (0, 0);
     let Ready { emails, mut envelopes, covers, missing } = ready;
     let present = match folder.straggling {
+        // UIDs of a straggler mean nothing here: it takes the next one.
         true => BTreeSet::new(),
         false => present(tx, folder, &covers)?,
     };
-    // UIDs of a straggler mean nothing here: it takes the next one.
     let mut next = tx.mailbox(folder.mailbox)?.uid_next;
+    // After the change of sides: what was carried back is there and here, and not new.
+    let both = back::on_both_sides(tx, folder.mailbox)?;
+    let ours: NumberSet = both.iter().map(|m| m.there).collect();
+    let same: NumberSet = both.iter().filter(|m| m.uid == m.there).map(|m| m.there).collect();
+    let mut brought = Vec::new();
     cursor::update(tx, &folder.wire, |cursor| {
         if cursor.uid_validity != folder.validity.get() {
             // The folder was begun anew meanwhile: these UIDs mean nothing any more.
@@ -83,7 +89,7 @@ fn write(tx: &Tx<'_>, folder: &FolderJob, ready: Ready) -> sterna_store::Result<
             return Ok(());
         }
         for uid in &present {
-            if !cursor.done.contains(uid.get()) {
+            if !cursor.done.contains(uid.get()) && !same.contains(uid.get()) {
                 cursor.foreign.insert(uid.get());
             }
         }
@@ -94,6 +100,12 @@ fn write(tx: &Tx<'_>, folder: &FolderJob, ready: Ready) -> sterna_store::Result<
         for (uid, mut email) in emails {
             arrived.insert(uid.get());
             let envelope = envelopes.remove(&uid).unwrap_or_default();
+            if ours.contains(uid.get()) {
+                if !same.contains(uid.get()) && !folder.straggling {
+                    cursor.foreign.insert(uid.get());
+                }
+                continue;
+            }
             if present.contains(&uid) && !cursor.foreign.contains(uid.get()) {
                 continue;
             }
@@ -106,6 +118,7 @@ fn write(tx: &Tx<'_>, folder: &FolderJob, ready: Ready) -> sterna_store::Result<
             };
             email.internaldate = internaldate(tx, folder, uid, &email, &envelope)?;
             note_odd_flags(tx, folder, uid, &envelope.odd)?;
+            brought.push(BackMessage { uid: target, there: uid });
             let modseq = envelope.modseq.filter(|_| !folder.straggling);
             let import = Import { modseq, saved_at: envelope.saved_at, uidl: None };
             batch.push((target, email, envelope.flags, import));
@@ -129,6 +142,7 @@ fn write(tx: &Tx<'_>, folder: &FolderJob, ready: Ready) -> sterna_store::Result<
         cursor.done = cursor.done.union(&covers);
         Ok(())
     })?;
+    back::arrived(tx, folder.mailbox, &brought)?;
     Ok(carried)
 }
 
