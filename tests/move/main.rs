@@ -4,6 +4,7 @@
 //! and through real clients is proved by the `continuity` suite.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // A failure here is a failed test.
 
+mod cutover;
 mod failing;
 mod files;
 mod following;

@@ -220,6 +220,8 @@ fn mirror(tx: &Tx<'_>) -> sterna_store::Result<()> {
         let same_mailbox = here.uid_validity.get() == validity;
         let (same, other): (Vec<_>, Vec<_>) = both.into_iter().partition(|m| same_mailbox && m.uid == m.there);
         gone::expunge(tx, mailbox, &other.iter().map(|m| m.uid.get()).collect())?;
+        // The old side gives UIDs that messages had here which are gone.
+        tx.restart_log(mailbox)?;
         let same: NumberSet = same.iter().map(|m| m.there.get()).collect();
         if tx.move_folder(&source)?.is_none() {
             continue;

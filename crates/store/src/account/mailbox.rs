@@ -230,6 +230,19 @@ impl Tx<'_> {
         self.entomb(GONE_MAILBOX, 0, modseq, &[id.0])
     }
 
+    /// Forgets which messages were expunged: their UIDs may be given again, by a source that the mailbox is to follow. A
+    /// client that asks for changes since a state of before is told all UIDs that are not there (expunge_floor).
+    pub fn restart_log(&self, id: MailboxId) -> Result<()> {
+        self.forget_expunged(id)?;
+        let clock = self.modseq()?;
+        self.touch(id, clock)?;
+        self.execute(
+            "UPDATE mailbox SET expunge_floor = ?3 WHERE account_id = ?1 AND id = ?2",
+            vals![self.account, id, clock],
+        )?;
+        Ok(())
+    }
+
     fn forget_expunged(&self, id: MailboxId) -> Result<()> {
         self.execute(
             "DELETE FROM tombstone WHERE account_id = ?1 AND kind = ?2 AND mailbox_id = ?3",
