@@ -144,7 +144,7 @@ async fn a_flip_is_verified_and_stragglers_come_over_once(options: DovecotOption
     old.ok("STORE 1:* +FLAGS.SILENT (\\Deleted)");
     old.ok("EXPUNGE");
     old.ok("CREATE Fresh");
-    assert!(old.append(b"Fresh", "(\\Flagged)", None, b"Subject: fresh\r\n\r\nx\r\n").is_ok());
+    assert!(old.append(b"Fresh", "\\Flagged", None, b"Subject: fresh\r\n\r\nx\r\n").is_ok());
     live.until(|r| stragglers(r) == 5).await;
     let here = live.target.snapshot().await;
     assert_eq!((here.folder("Fresh").messages.len(), here.folder("Work").messages.len()), (1, 9));
