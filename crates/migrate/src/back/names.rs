@@ -62,7 +62,8 @@ impl Back<'_> {
         let state = State { path: path.to_owned(), scan: true, ..State::default() };
         let folder = Folder { mailbox: mailbox.id, source: source.clone(), state };
         self.make_way(names, &source).await?;
-        if !names.listed.contains_key(&source) {
+        let is_there = names.listed.contains_key(&source);
+        if !is_there {
             let name = folder.name(self.connection);
             match self.connection.create(&name, mailbox.role).await {
                 Ok(()) => {}
