@@ -1,5 +1,6 @@
 //! What has to be carried: everything that changed here since the last pass, from one snapshot.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use sterna_core::{EmailId, MailboxId, ModSeq, Uid};
@@ -89,10 +90,11 @@ impl Plan {
                     Some(plan) => plan.folder.there(&plan.places, uid),
                     None => match idle.get(&mailbox) {
                         Some(folder) => {
-                            if !idle_places.contains_key(&mailbox) {
-                                idle_places.insert(mailbox, places(tx, mailbox)?);
-                            }
-                            idle_places.get(&mailbox).and_then(|places| folder.there(places, uid))
+                            let places = match idle_places.entry(mailbox) {
+                                Entry::Occupied(known) => known.into_mut(),
+                                Entry::Vacant(unknown) => unknown.insert(places(tx, mailbox)?),
+                            };
+                            folder.there(places, uid)
                         }
                         None => None,
                     },
