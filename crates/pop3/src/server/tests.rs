@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sterna_core::{Address, DateTime, Flags, MailboxId, SystemClock, Uid};
+use sterna_frontdoor::Door;
 use sterna_message::Ingest;
 use sterna_net::{Login, PortTls};
 use sterna_store::{Account, Store};
@@ -24,6 +25,7 @@ const PASSWORD: &str = "correct horse";
 /// One server with one account.
 struct Server {
     account: Account,
+    door: Door,
     inbox: MailboxId,
     address: std::net::SocketAddr,
     shutdown: watch::Sender<bool>,
@@ -40,8 +42,8 @@ impl Server {
         let inbox = account.read(|tx| Ok(tx.mailboxes()?[0].id)).await.unwrap();
         let mut config = ServerConfig::new("mail.example.org");
         change(&mut config);
-        let login = Login::new(store.clone(), Duration::from_millis(1));
-        let service = Service::new(store, login, config);
+        let door = Door::new(store.clone(), Login::new(store, Duration::from_millis(1)));
+        let service = Service::new(door.clone(), config);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (shutdown, receiver) = watch::channel(false);
@@ -50,7 +52,7 @@ impl Server {
                 tokio::spawn(serve_connection(service.clone(), stream, peer, PortTls::Plain, receiver.clone()));
             }
         });
-        Server { account, inbox, address, shutdown, _dir: dir }
+        Server { account, door, inbox, address, shutdown, _dir: dir }
     }
 
     /// A connection that has read the greeting.

@@ -5,6 +5,7 @@ use std::io;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sterna_frontdoor::{Entry, Kind, Refused};
 use sterna_net::{LoginRefused, plain};
 
 use super::capability;
@@ -77,25 +78,31 @@ async fn response(
 
 async fn verify(session: &mut Session, user: &[u8], password: &[u8]) -> io::Result<Reply> {
     let (service, ip) = (session.service.clone(), session.peer.ip());
-    let verified = service.login.verify(ip, user, password, &mut session.failed_logins).await;
-    let record = match verified {
-        Ok(record) => record,
-        Err(refused) => {
-            return Ok(match &refused {
-                LoginRefused::Wrong => Reply::no(refused.to_string()),
-                LoginRefused::WrongTooOften => Reply::bye(None, &refused.to_string()),
-                LoginRefused::Throttled => Reply::no_code("TRYLATER", refused.to_string()),
-                LoginRefused::Store(error) => Reply::no_code("TRYLATER", error.to_string()),
-            });
-        }
+    let entered = service.door.enter(ip, user, password, Kind::Finishes, &mut session.failed_logins).await;
+    let (record, stay) = match entered {
+        Ok(Entry::Local(record, stay)) => (record, stay),
+        Ok(Entry::Remote(_)) => return Ok(Reply::no_code("TRYLATER", "the mailbox is elsewhere")),
+        Err(error) => return Ok(refused(&error)),
     };
     match service.store.account(record.id).await {
         Ok(account) => {
             tracing::Span::current().record("account", tracing::field::display(record.id));
             tracing::info!("logged in");
             session.account = Some((account, record.address.to_string()));
+            session.stay = Some(stay);
             Ok(Reply::ok("logged in"))
         }
         Err(error) => Ok(Reply::no_code("TRYLATER", error.to_string())),
+    }
+}
+
+/// The words for somebody who is not let in.
+fn refused(refused: &Refused) -> Reply {
+    match refused {
+        Refused::Login(LoginRefused::Wrong) => Reply::no(refused.to_string()),
+        Refused::Login(LoginRefused::WrongTooOften) => Reply::bye(None, &refused.to_string()),
+        Refused::Login(LoginRefused::Throttled | LoginRefused::Store(_))
+        | Refused::Unavailable(_)
+        | Refused::Moving => Reply::no_code("TRYLATER", refused.to_string()),
     }
 }

@@ -67,7 +67,9 @@ pub fn prove(old: &Platform, new: &Platform, client: &mut Client) -> Result<(), 
         }
     };
     let (port, millis) = (client.port()?, begun.elapsed().as_millis());
-    say(&format!("a letter to the new platform; the same connection, from port {port}, hears of it after {millis} ms:"));
+    say(&format!(
+        "a letter to the new platform; the same connection, from port {port}, hears of it after {millis} ms:"
+    ));
     say(&format!("    {line}"));
     client.done()?;
     // Somebody who does not know yet still writes to the old one.
