@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sterna_delivery::{Delivery, DeliveryConfig};
 use sterna_frontdoor::Door;
+use sterna_imap::client::PlatformChecker;
 use sterna_net::PortTls;
 use sterna_smtp::auth::{AuthConfig, Authenticator};
 use sterna_smtp::client::{Credentials, Route};
@@ -78,6 +79,7 @@ impl Services {
     pub fn new(door: &Door, config: &Config) -> Result<Services> {
         let tls = tls::server_config(config)?;
         let store = door.store();
+        door.set_checker(Arc::new(PlatformChecker));
         let resolver = config.resolver()?;
         let authenticator = Arc::new(Authenticator::new(
             resolver.clone(),
