@@ -9,6 +9,7 @@ use sterna_net::{LoginRefused, plain};
 
 use super::capability::{self, MECHANISMS};
 use super::command::Secret;
+use super::relay::{self, Opened};
 use super::reply::End;
 use super::session::Session;
 
@@ -84,15 +85,32 @@ async fn response(session: &mut Session, initial: Option<Secret>, question: &str
 
 async fn verify(session: &mut Session, user: &[u8], password: &[u8]) -> Result<String, End> {
     let (service, ip) = (session.service.clone(), session.peer.ip());
-    let entered = service.door.enter(ip, user, password, Kind::Finishes, &mut session.failed_logins).await;
-    let (record, stay) = match entered.map_err(refused)? {
-        Entry::Local(record, stay) => (record, stay),
-        Entry::Remote(_) => return Err(End::coded("SYS/TEMP", "the mailbox is elsewhere")),
-    };
-    let slot = service.slots.take(record.id);
-    let slot = slot.ok_or_else(|| End::coded("IN-USE", "too many sessions of this mailbox, try again later"))?;
-    let account = service.store.account(record.id).await?;
-    session.opened(account, stay, slot).await
+    loop {
+        let entered = service.door.enter(ip, user, password, Kind::Finishes, &mut session.failed_logins).await;
+        let guest = match entered.map_err(refused)? {
+            Entry::Local(record, stay) => {
+                let slot = service.slots.take(record.id);
+                let slot =
+                    slot.ok_or_else(|| End::coded("IN-USE", "too many sessions of this mailbox, try again later"))?;
+                let account = service.store.account(record.id).await?;
+                return session.opened(account, stay, slot).await;
+            }
+            Entry::Remote(guest) => guest,
+        };
+        match Box::pin(relay::open(session, guest)).await {
+            Opened::Relay(relay, said) => {
+                session.relay = Some(relay);
+                return Ok(said);
+            }
+            Opened::Refused(guest, said) => {
+                let last = matches!(guest.refused(&mut session.failed_logins).await, LoginRefused::WrongTooOften);
+                return Err(End::quoted("AUTH", said, last));
+            }
+            Opened::Busy(said) => return Err(End::quoted("SYS/TEMP", said, false)),
+            Opened::Unavailable(guest, why) => return Err(refused(guest.unavailable(&why))),
+            Opened::Moving => {}
+        }
+    }
 }
 
 /// The words for somebody who is not let in (RFC 3206).

@@ -24,6 +24,7 @@ mod hold;
 mod listing;
 mod maildrop;
 mod output;
+mod relay;
 mod reply;
 mod retrieve;
 mod session;

@@ -18,7 +18,7 @@ use super::maildrop::Maildrop;
 use super::output::{Output, gone};
 use super::reply::{End, Refusal};
 use super::slots::Slot;
-use super::{Service, auth, capability, hold, listing, retrieve};
+use super::{Service, auth, capability, hold, listing, relay, retrieve};
 
 /// The longest line, bytes: RFC 2449 §4 allows 255, a SASL response is longer.
 const MAX_LINE: usize = 8_192;
@@ -40,8 +40,10 @@ pub(super) struct Session {
     pub failed_logins: u32,
     /// `Some`: TRANSACTION.
     pub open: Option<Open>,
-    input: BytesMut,
-    shutdown: watch::Receiver<bool>,
+    /// Where the mailbox is, behind a login whose answer has not been sent.
+    pub relay: Option<Box<relay::Relay>>,
+    pub input: BytesMut,
+    pub shutdown: watch::Receiver<bool>,
     login_by: Instant,
     bad_in_a_row: u32,
     commands: u32,
@@ -67,6 +69,7 @@ impl Session {
             user: None,
             failed_logins: 0,
             open: None,
+            relay: None,
             input: BytesMut::new(),
             shutdown,
             bad_in_a_row: 0,
@@ -144,6 +147,9 @@ impl Session {
                 Ok(()) => {}
                 Err(End::Refused(refusal)) => self.out.line(&refusal.line()),
                 Err(end) => return Err(end),
+            }
+            if let Some(relay) = self.relay.take() {
+                return Box::pin(relay::run(self, relay)).await;
             }
             self.out.flush_if_full().await?;
         }
@@ -301,7 +307,7 @@ impl Session {
 }
 
 /// Waits for the value to be true; for ever if nobody can set it any more.
-async fn turned_true(receiver: &mut watch::Receiver<bool>) {
+pub(super) async fn turned_true(receiver: &mut watch::Receiver<bool>) {
     if receiver.wait_for(|value| *value).await.is_err() {
         std::future::pending::<()>().await;
     }
