@@ -9,6 +9,7 @@ mod command;
 mod config;
 mod framing;
 mod hold;
+mod relay;
 mod scripts;
 mod session;
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::capability;
 use super::command::Command;
 use super::framing::{MAX_LINE, Step, Word, scan};
 use super::write::{Reply, string};
-use super::{Service, auth, hold, scripts};
+use super::{Service, auth, hold, relay, scripts};
 
 /// Commands in a row that are refused as none, after which the connection ends.
 const MAX_WRONG: u32 = 20;
@@ -32,18 +32,20 @@ pub(super) struct Session {
     pub service: Arc<Service>,
     pub peer: SocketAddr,
     /// `None` only after a handshake that failed: the connection is over.
-    stream: Option<ClientStream>,
-    input: BytesMut,
+    pub stream: Option<ClientStream>,
+    pub input: BytesMut,
     pub out: Vec<u8>,
     /// Who logged in: the account and its address.
     pub account: Option<(Account, String)>,
     /// The session's line at the front door, while somebody is logged in.
     pub stay: Option<Stay>,
+    /// Where the mailbox is, behind a login whose answer has not been sent.
+    pub relay: Option<Box<relay::Relay>>,
     pub failed_logins: u32,
     wrong: u32,
     /// When it must have logged in.
     login_until: Instant,
-    shutdown: watch::Receiver<bool>,
+    pub shutdown: watch::Receiver<bool>,
 }
 
 /// What follows an answer.
@@ -69,6 +71,7 @@ impl Session {
             out: Vec::new(),
             account: None,
             stay: None,
+            relay: None,
             failed_logins: 0,
             wrong: 0,
             login_until,
@@ -103,6 +106,9 @@ impl Session {
                 Err(reply) => (reply, After::Next),
             };
             reply.write(&mut self.out);
+            if let Some(relay) = self.relay.take() {
+                return Box::pin(relay::run(self, relay)).await;
+            }
             match after {
                 After::Next if reply.word != "BYE" => {}
                 After::StartTls => {
