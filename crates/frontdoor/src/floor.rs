@@ -327,6 +327,18 @@ impl Stay {
         }
     }
 
+    /// Waits until a session that cannot be parked has to end, finished or not: round 0 lets it go on. Can be dropped and called
+    /// again.
+    pub async fn must_end(&mut self) {
+        loop {
+            match self.disturbed().await {
+                Signal::Asked(ask) if ask.round == 0 => drop(self.beyond(ask).await),
+                Signal::Asked(_) | Signal::Fenced => return,
+                Signal::Free => {}
+            }
+        }
+    }
+
     /// Has done what was asked.
     pub fn answer(&mut self, ask: Ask) {
         self.answered = Some(ask);
