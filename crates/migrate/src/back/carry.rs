@@ -145,7 +145,8 @@ impl Back<'_> {
             hash: blake3::Hash::from_bytes(m.stored.hash.0).to_hex().to_string(),
         };
         let messages = group.iter().map(coming).collect();
-        folder.state.appending = Some(Appending { uid_next: filling.next.get(), messages, filler: None });
+        let at = self.context.account.read(|tx| Ok(tx.now())).await?;
+        folder.state.appending = Some(Appending { uid_next: filling.next.get(), at, messages, filler: None });
         self.save(folder).await?;
         let sent = match group.first().map(|m| m.how) {
             Some(How::Copied(from, _)) => self.copy(folder, filling, from, &group).await,

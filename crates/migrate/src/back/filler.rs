@@ -19,8 +19,8 @@ impl Back<'_> {
     /// Uses up `count` UIDs from `next` on; the UID that comes next then.
     pub(super) async fn burn(&mut self, folder: &mut Folder, next: Uid, count: u64) -> Result<Uid> {
         let (mut next, mut left) = (next, usize::try_from(count).unwrap_or(usize::MAX));
-        // So often has the folder begun to use up UIDs: no two such messages are alike.
-        let now = self.context.account.read(|tx| Ok(tx.account_state()?.modseq)).await?;
+        // With both no two such messages are alike.
+        let (now, at) = self.context.account.read(|tx| Ok((tx.account_state()?.modseq, tx.now()))).await?;
         let body = format!(
             "Subject: (placeholder)\r\nMessage-ID: <{}.{}.{next}.{now}@placeholder.invalid>\r\n\r\n\
              This message only uses up a number and is removed at once.\r\n",
@@ -33,7 +33,7 @@ impl Back<'_> {
         let name = folder.name(self.connection);
         while left > 0 {
             folder.state.appending =
-                Some(Appending { uid_next: next.get(), filler: Some(filler.clone()), ..Appending::default() });
+                Some(Appending { uid_next: next.get(), at, filler: Some(filler.clone()), ..Appending::default() });
             self.save(folder).await?;
             let n = left.min(AT_ONCE);
             let message = NewMessage { flags: flags.clone(), date: None, body: body.clone() };

@@ -62,8 +62,8 @@ impl Back<'_> {
         let state = State { path: path.to_owned(), scan: true, ..State::default() };
         let folder = Folder { mailbox: mailbox.id, source: source.clone(), state };
         self.make_way(names, &source).await?;
-        let exists = names.listed.contains_key(&source);
-        if !exists {
+        let is_there = names.listed.contains_key(&source);
+        if !is_there {
             let name = folder.name(self.connection);
             match self.connection.create(&name, mailbox.role).await {
                 Ok(()) => {}
@@ -112,10 +112,12 @@ impl Back<'_> {
     async fn renamed(&mut self, names: &mut Names, folder: &Folder, target: Vec<u8>, path: &str) -> Result<()> {
         let here = names.tree.delimiter().to_string();
         let (old_path, old) = (folder.state.path.clone(), folder.source.clone());
-        let mut changed = Vec::new();
+        let (mut changed, mut subscribed) = (Vec::new(), Vec::new());
         for other in names.folders.values_mut() {
+            let before = other.source.clone();
             if other.mailbox == folder.mailbox {
                 (other.source, other.state.path) = (target.clone(), path.to_owned());
+                subscribed.extend(other.state.subscribed.then(|| (before, other.source.clone())));
                 changed.push(other.clone());
                 continue;
             }
@@ -125,6 +127,7 @@ impl Back<'_> {
             if let (Some(wire), Some(below)) = (wire, below) {
                 let source = [target.as_slice(), wire].concat();
                 (other.state.path, other.source) = (format!("{path}{below}"), source);
+                subscribed.extend(other.state.subscribed.then(|| (before, other.source.clone())));
                 changed.push(other.clone());
             }
         }
@@ -138,6 +141,17 @@ impl Back<'_> {
                 _ => (wire, validity),
             })
             .collect();
+        // RENAME leaves subscriptions with the old names on some servers (RFC 9051 §6.3.6 does not say).
+        let encoding = self.connection.encoding();
+        for (before, after) in subscribed.into_iter().filter(|(before, after)| before != after) {
+            for (wire, subscribed) in [(before, false), (after, true)] {
+                let name = MailboxName::from_wire(&wire, encoding);
+                match self.connection.subscribe(&name, subscribed).await {
+                    Err(error) if !is_refusal(&error) => return Err(error.into()),
+                    _ => {}
+                }
+            }
+        }
         let write = move |tx: &sterna_store::Tx<'_>| changed.iter().try_for_each(|folder| folder.write(tx));
         Ok(self.context.account.write(write).await?)
     }

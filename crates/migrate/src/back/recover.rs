@@ -2,8 +2,9 @@
 //! among what came after they were announced.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
-use sterna_core::Uid;
+use sterna_core::{Flags, SystemFlags, Uid};
 use sterna_imap::client::{BodyEvent, StoreMode};
 use sterna_imap::codec::response_parser::Body;
 use sterna_imap::codec::sequence::NumberSet;
@@ -12,7 +13,9 @@ use sterna_store::BackMessage;
 use super::state::{Appending, Folder, places};
 use super::{Back, set};
 use crate::error::Result;
-use sterna_core::{Flags, SystemFlags};
+
+/// So long may a server work on at what a broken connection had brought to it, in seconds.
+const LINGERS: i64 = 3;
 
 /// Bodies asked for at once.
 const AT_ONCE: usize = 64;
@@ -22,6 +25,11 @@ impl Back<'_> {
     pub(super) async fn recover(&mut self) -> Result<()> {
         let folders = self.context.account.read(Folder::all).await?;
         for mut folder in folders.into_iter().filter(|f| f.state.appending.is_some()) {
+            let announced = folder.state.appending.as_ref().map_or(0, |appending| appending.at);
+            let now = self.context.account.read(|tx| Ok(tx.now())).await?;
+            // Looked for too early, a message might be sent again and then be there twice.
+            let wait = (announced + LINGERS - now).clamp(0, LINGERS);
+            tokio::time::sleep(Duration::from_secs(wait.unsigned_abs())).await;
             match self.resolve(&mut folder).await {
                 Ok(found) => self.carried.appended += found.len() as u64,
                 Err(error) => self.leave(&folder, error).await?,

@@ -52,6 +52,8 @@ pub(super) struct State {
 pub(super) struct Appending {
     /// UIDNEXT on the old side before the first of them.
     pub uid_next: u32,
+    /// When they were announced, seconds since 1970.
+    pub at: i64,
     pub messages: Vec<Coming>,
     /// Hash and size of the message that only uses up UIDs, if such ones are on their way.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -283,7 +283,19 @@ mod tests {
 
     #[test]
     fn the_list_is_the_postgresql_schema() {
-        let directory = ["domain", "account", "move", "job", "setting", "schema_version", "dkim_key"];
+        let directory = [
+            "domain",
+            "account",
+            "move",
+            "job",
+            "setting",
+            "schema_version",
+            "dkim_key",
+            "platform",
+            "hold",
+            "node",
+            "presence",
+        ];
         let prefixes = ["queue_", "alias", "submission"];
         let text = schema::POSTGRES.concat();
         let mut found: BTreeMap<String, Shape> = BTreeMap::new();
