@@ -39,6 +39,11 @@ impl LineWire {
         LineWire { reader: BufReader::new(stream) }
     }
 
+    /// The port of this side, by which a server knows the client.
+    pub fn local_port(&self) -> u16 {
+        self.reader.get_ref().local_addr().expect("an address").port()
+    }
+
     /// Another limit for each read.
     pub fn set_read_timeout(&self, timeout: Duration) {
         self.reader.get_ref().set_read_timeout(Some(timeout)).unwrap();
