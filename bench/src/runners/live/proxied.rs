@@ -1,0 +1,103 @@
+//! The memory of the front door with thousands of sessions that it passes on to an old platform and that wait in IDLE.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sterna_tests::{Dovecot, DovecotOptions, SternaConfig};
+
+use super::client::Client;
+use super::mailboxes::{self, Content, Master};
+use super::page::{Page, Table, figure, grouped};
+use super::stage::Stage;
+
+/// Sessions of one process of the old platform.
+const PER_PROCESS: u32 = 500;
+
+/// Messages of each mailbox.
+const MESSAGES: usize = 100;
+
+/// Opens so many sessions of so many accounts.
+pub fn measure(sessions: usize, accounts: usize, page: &mut Page) {
+    // Two files for each session in Sterna, and one in each process of the old platform and here.
+    open_files(3 * sessions as u64 + 4_000);
+    let options = DovecotOptions { imap_client_limit: Some(PER_PROCESS), ..DovecotOptions::default() };
+    let old = &mut mailboxes::platform(options);
+    let users = mailboxes::users(old, "idle", accounts.max(1));
+    let (first, others) = users.split_first().expect("a user");
+    let master = Master::fill(old, first, Content::Many(MESSAGES));
+    let stage = Stage::start(old, false, &SternaConfig::default());
+    stage.account(first);
+    for user in others {
+        master.copy(old, user);
+        stage.account(user);
+    }
+    let open = |at: usize| {
+        let user = &users[at % users.len()];
+        let idling = || {
+            let mut client = Client::login(stage.sterna.port(), user)?;
+            client.ok("SELECT INBOX")?;
+            client.start("IDLE")?;
+            let line = client.line()?;
+            assert!(line.starts_with('+'), "IDLE: {line}");
+            std::io::Result::Ok(client)
+        };
+        idling().unwrap_or_else(|e| panic!("session {at}: {e}"))
+    };
+    // The first sessions load what all share; they do not count.
+    let mut held: Vec<Client> = (0..5).map(open).collect();
+    std::thread::sleep(Duration::from_millis(500));
+    let (before, platform) = (stage.sterna.memory(), old.memory());
+    let started = Instant::now();
+    for at in 0..sessions {
+        held.push(open(at));
+        if (at + 1) % 1_000 == 0 {
+            eprintln!("{} sessions in {:.0} s", at + 1, started.elapsed().as_secs_f64());
+        }
+    }
+    std::thread::sleep(Duration::from_secs(3));
+    let after = stage.sterna.memory();
+    let alive = all_awake(&mut held);
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let mut table = Table::new(
+        "Sessions in IDLE that the front door passes on to the old platform",
+        &["sessions", "accounts", "RSS before (MiB)", "RSS with all (MiB)", "each (KiB)", "answered DONE"],
+    );
+    table.row(&[
+        &grouped(sessions as u64),
+        &grouped(users.len() as u64),
+        &figure(mib(before.rss)),
+        &figure(mib(after.rss)),
+        &figure(after.rss.saturating_sub(before.rss) as f64 / 1024.0 / sessions as f64),
+        &format!("{alive} of {}", held.len()),
+    ]);
+    page.add(table);
+    let now = old.memory();
+    page.note(&format!(
+        "Proxied sessions: the old platform is Dovecot {} with {PER_PROCESS} sessions in a process; it grew from {} to {} MiB \
+         (PSS) and has {} processes. Nothing is encrypted: a TLS session has buffers of its own.",
+        Dovecot::version(),
+        figure(mib(platform.pss)),
+        figure(mib(now.pss)),
+        now.processes
+    ));
+}
+
+/// Every session comes out of IDLE: none was lost in silence. How many did.
+fn all_awake(held: &mut [Client]) -> usize {
+    held.iter_mut().filter_map(|client| client.send(b"DONE\r\n").and_then(|()| client.line()).ok()).count()
+}
+
+/// Lets this process and its children open so many files.
+///
+/// # Panics
+/// If the system does not permit it.
+fn open_files(number: u64) {
+    let now = getrlimit(Resource::Nofile);
+    let enough = |limit: Option<u64>| limit.is_none_or(|limit| limit >= number);
+    if enough(now.current) {
+        return;
+    }
+    let maximum = if enough(now.maximum) { now.maximum } else { Some(number) };
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(number), maximum });
+    assert!(raised.is_ok(), "{number} open files are not permitted: run as root, or raise `ulimit -n`");
+}
