@@ -92,7 +92,7 @@ fn one(stage: &Stage, user: &User, size: usize, figures: &mut Figures) {
 
 impl Figures {
     fn hold(&mut self, receipt: &serde_json::Value) {
-        let millis = receipt.pointer("/receipt/hold_millis").and_then(serde_json::Value::as_f64);
+        let millis = receipt.pointer("/receipt/cutover/flip/hold_millis").and_then(serde_json::Value::as_f64);
         self.receipt.push(millis.unwrap_or_else(|| panic!("no duration of the hold in {receipt}")));
     }
 

@@ -35,7 +35,7 @@ pub fn users(dovecot: &mut Dovecot, name: &str, number: usize) -> Vec<User> {
 /// What is in a mailbox.
 #[derive(Clone, Copy, Debug)]
 pub enum Content {
-    /// So many small messages in INBOX.
+    /// So many small messages in INBOX, and gaps between their UIDs, as in any mailbox that is used: a tenth has gone.
     Many(usize),
     /// So many messages in seven folders, some with attachments.
     Folders(usize),
@@ -54,7 +54,7 @@ impl Master {
         let home = dovecot.home(&user.login);
         let source = home.join("source");
         match content {
-            Content::Many(number) => maildir::write(&source, Corpus::sized(Profile::Many, number, 1)),
+            Content::Many(number) => maildir::write(&source, Corpus::sized(Profile::Many, number + number / 9, 1)),
             Content::Folders(number) => maildir::write(&source, Corpus::sized(Profile::Small, number, 1)),
             Content::Equal(number, size) => {
                 let text = Text::new();
@@ -75,6 +75,9 @@ impl Master {
         let from = format!("maildir:{}", source.display());
         dovecot.doveadm(&["backup", "-R", "-u", &user.login, &from]).success();
         std::fs::remove_dir_all(&source).expect("remove the corpus");
+        if let Content::Many(number) = content {
+            expunge_every_tenth(dovecot, user, number + number / 9);
+        }
         warm(dovecot, user);
         Master { home }
     }
@@ -84,6 +87,17 @@ impl Master {
         link(&self.home, &dovecot.home(&user.login)).expect("link a mailbox");
         dovecot.take_over_files(&user.login);
     }
+}
+
+fn expunge_every_tenth(dovecot: &Dovecot, user: &User, written: usize) {
+    let mut wire = dovecot.login(user);
+    wire.ok("SELECT INBOX");
+    let gone: Vec<String> = (10..=written).step_by(10).map(|uid| uid.to_string()).collect();
+    // No line longer than servers take.
+    for uids in gone.chunks(500) {
+        wire.ok(&format!("UID STORE {} +FLAGS.SILENT (\\Deleted)", uids.join(",")));
+    }
+    wire.ok("EXPUNGE");
 }
 
 /// The first look builds caches; what is measured comes after.

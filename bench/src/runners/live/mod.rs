@@ -65,6 +65,9 @@ pub enum Live {
         /// How often each
         #[arg(long, default_value_t = 1)]
         runs: usize,
+        /// Only these of the ways
+        #[arg(long, value_enum, value_delimiter = ',', default_values_t = beside::Which::ALL)]
+        ways: Vec<beside::Which>,
     },
     /// All of them, with the numbers of the record
     All,
@@ -78,14 +81,14 @@ pub fn run(what: &Live, out: Option<&Path>) -> std::io::Result<()> {
         Live::Again { messages } => again::measure(*messages, &mut page),
         Live::Overhead { messages, size, runs } => overhead::measure(*messages, *size, (*runs).max(1), &mut page),
         Live::Proxied { sessions, accounts } => proxied::measure(*sessions, *accounts, &mut page),
-        Live::Beside { sizes, runs } => beside::measure(sizes, (*runs).max(1), &mut page),
+        Live::Beside { sizes, runs, ways } => beside::measure(sizes, (*runs).max(1), ways, &mut page),
         Live::All => {
             let sizes = [1_000, 10_000, 100_000];
             hold::measure(&sizes, 200, &mut page);
             again::measure(2_000, &mut page);
             overhead::measure(20_000, 20_000, 5, &mut page);
             proxied::measure(10_000, 500, &mut page);
-            beside::measure(&sizes, 1, &mut page);
+            beside::measure(&sizes, 1, &beside::Which::ALL, &mut page);
         }
     }
     let command: Vec<String> = std::env::args().skip(1).collect();

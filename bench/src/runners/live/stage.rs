@@ -66,7 +66,7 @@ impl Stage {
 
     /// Moves a mailbox that was copied, under the sessions of its user; returns when it is here.
     pub fn cut_over(&self, user: &User) {
-        self.sterna.cli(&["move", "cutover", &user.login], "").success();
+        self.sterna.cli(&["move", "cutover", &user.login, "--wait"], "").success();
         let deadline = Instant::now() + CUTOVER;
         while self.place(user) != "local" {
             assert!(Instant::now() < deadline, "{} is still on its platform: {}", user.login, self.sterna.log());

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use sterna_tests::{Dovecot, DovecotOptions, User};
+use sterna_tests::{Dovecot, DovecotOptions, User, peer};
 
 use super::Way;
 use crate::runners::live::mailboxes;
@@ -48,7 +48,9 @@ impl<'d> Synchronised<'d> {
     fn pass(&self) -> Duration {
         let configuration = self.new.configuration().to_string_lossy().into_owned();
         let login = &self.user.login;
-        let other = ["doveadm", "-c", &configuration, "dsync-server", "-u", login];
+        let doveadm = peer::require("doveadm", "dovecot-core").to_string_lossy().into_owned();
+        // With an environment of its own: the first doveadm hands its configuration down in it.
+        let other = ["env", "-i", &doveadm, "-c", &configuration, "dsync-server", "-u", login];
         let started = Instant::now();
         self.old.doveadm(&[&["backup", "-u", login][..], &other].concat()).success();
         started.elapsed()

@@ -16,6 +16,30 @@ use super::sessions::{FIVE, Role, Seen, Sessions};
 /// How long sessions work before the move and after it.
 const AROUND: Duration = Duration::from_secs(1);
 
+/// The ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Which {
+    /// The front door and the cutover of Sterna
+    Sterna,
+    /// dsync behind a Dovecot proxy
+    Dsync,
+    /// A copy by IMAP APPEND and a change of address
+    Append,
+}
+
+impl Which {
+    /// All of them.
+    pub const ALL: [Which; 3] = [Which::Sterna, Which::Dsync, Which::Append];
+
+    fn start<'d>(self, old: &'d Dovecot, user: &User) -> Box<dyn Way + 'd> {
+        match self {
+            Which::Sterna => Box::new(sterna::Moved::start(old, user)),
+            Which::Dsync => Box::new(dsync::Synchronised::start(old, user)),
+            Which::Append => Box::new(copied::Copied::start(old, user)),
+        }
+    }
+}
+
 /// How an operator moves a mailbox under its user's connections.
 trait Way {
     /// As the table says it.
@@ -28,8 +52,8 @@ trait Way {
     fn cut_over(&mut self);
 }
 
-/// Moves mailboxes of these sizes, each in all ways, so often.
-pub fn measure(sizes: &[usize], runs: usize, page: &mut Page) {
+/// Moves mailboxes of these sizes, each in these ways, so often.
+pub fn measure(sizes: &[usize], runs: usize, ways: &[Which], page: &mut Page) {
     let mut table = Table::new(
         "What the user of a mailbox sees of its move",
         &[
@@ -47,15 +71,12 @@ pub fn measure(sizes: &[usize], runs: usize, page: &mut Page) {
     );
     for size in sizes {
         let old = &mut mailboxes::platform(DovecotOptions::default());
-        let users = mailboxes::users(old, "beside", 1 + 3 * runs);
+        let users = mailboxes::users(old, "beside", 1 + ways.len() * runs);
         let (first, users) = users.split_first().expect("a user");
         let master = Master::fill(old, first, Content::Many(*size));
-        for users in users.chunks(3) {
-            let [a, b, c] = users else { continue };
-            users.iter().for_each(|user| master.copy(old, user));
-            one(&mut sterna::Moved::start(old, a), *size, a, &mut table);
-            one(&mut dsync::Synchronised::start(old, b), *size, b, &mut table);
-            one(&mut copied::Copied::start(old, c), *size, c, &mut table);
+        for (user, way) in users.iter().zip(ways.iter().cycle()) {
+            master.copy(old, user);
+            one(way.start(old, user).as_mut(), *size, user, &mut table);
         }
     }
     page.add(table);
