@@ -66,9 +66,6 @@ pub enum Refused {
     /// The mailbox is being moved, and that takes longer than this login can wait.
     #[error("the mailbox is being moved, try again in a moment")]
     Moving,
-    /// The mailbox is behind another server, which logins do not reach from here.
-    #[error("this mailbox is not served here")]
-    Elsewhere,
 }
 
 impl From<sterna_store::Error> for Refused {
@@ -195,7 +192,7 @@ impl Door {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         let (routed, stay) = self.settle(routed, remote, deadline).await?;
         let platform = match &routed.route {
-            Route::Local => {
+            Route::Local | Route::Relay(_) => {
                 // The route may have changed while this waited: then nobody has looked at the password yet.
                 let Some(record) = login.find(&name, password).await? else {
                     return Err(login.failed(ip, &name, failed).await.into());
@@ -203,7 +200,6 @@ impl Door {
                 login.succeeded(&name);
                 return Ok(Entry::Local(record, stay));
             }
-            Route::Relay(_) => return Err(Refused::Elsewhere),
             Route::Platform(platform) => platform,
         };
         if routed.record.status != AccountStatus::Active {
@@ -227,10 +223,12 @@ impl Door {
         password: &[u8],
         failed: &mut u32,
     ) -> Result<AccountRecord, Refused> {
-        let guest = match self.enter(ip, user, password, Kind::Parks, failed).await? {
+        let mut guest = match self.enter(ip, user, password, Kind::Parks, failed).await? {
             Entry::Local(record, _) => return Ok(record),
             Entry::Remote(guest) => guest,
         };
+        // However long the platform takes to answer, no hold waits for a question.
+        guest.stay.step_back();
         if !guest.platform.knows_passwords() || self.0.proofs.believes(guest.account.id, password) {
             self.0.login.succeeded(&guest.name);
             return Ok(guest.account);

@@ -226,9 +226,9 @@ impl Floor {
     fn leave(&self, account: AccountId, number: u64) -> bool {
         self.with(|rooms| {
             let Some(room) = rooms.get_mut(&account) else { return false };
-            room.sessions.remove(&number);
+            let was = room.sessions.remove(&number).is_some();
             room.moved.notify_waiters();
-            let last = room.sessions.is_empty();
+            let last = was && room.sessions.is_empty();
             if last && !room.written && *room.signal.borrow() == Signal::Free {
                 rooms.remove(&account);
             }
@@ -322,13 +322,22 @@ impl Stay {
     }
 }
 
-impl Drop for Stay {
-    fn drop(&mut self) {
-        if self.floor.leave(self.account, self.number)
+impl Stay {
+    /// Is no session after all: holds do not wait for it.
+    pub(crate) fn step_back(&mut self) {
+        // No session has that number.
+        let number = std::mem::take(&mut self.number);
+        if self.floor.leave(self.account, number)
             && let Some(left) = &self.left
         {
             // Nobody listens any more when the process ends.
             let _ = left.send(self.account);
         }
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        self.step_back();
     }
 }

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use sterna_core::AccountId;
 use sterna_store::{Hold, Store};
 use tokio::time::Instant;
@@ -19,7 +20,8 @@ const MARGIN: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(10);
 
 /// How long to wait for what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct HoldTimes {
     /// For sessions that cannot be parked to come to their end; those that do not are cut off.
     pub finish: Duration,

@@ -56,7 +56,8 @@ async fn a_local_mailbox_is_opened_by_its_password_and_a_remote_one_by_the_platf
     assert_eq!(guest.identity(), expected);
     assert!(!format!("{:?}", guest.identity()).contains("other"));
     house.door.store().set_route(house.anne, Some("lmtp://127.0.0.1:24".into())).await.unwrap();
-    assert!(matches!(house.enter("right").await, Err(Refused::Elsewhere)));
+    // Its mail goes there; what is here can still be read.
+    assert!(matches!(house.enter("right").await, Ok(Entry::Local(..))));
     assert!(matches!(house.enter("wrong").await, Err(Refused::Login(LoginRefused::Wrong))));
 }
 
@@ -170,4 +171,35 @@ async fn what_cannot_be_parked_is_left_to_finish_for_a_while() {
     assert!(matches!(house.enter("x").await, Ok(Entry::Remote(_))));
     drop(guest);
     holding.await.unwrap().unwrap();
+}
+
+/// A platform that takes its time.
+struct Slow;
+
+impl Checker for Slow {
+    fn check<'a>(&'a self, _: &'a Guest) -> std::pin::Pin<Box<dyn Future<Output = Checked> + Send + 'a>> {
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            Checked::Accepted
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_password_that_is_being_checked_holds_nobody_up_and_is_believed_for_a_while() {
+    let house = house().await;
+    house.to_platform().await;
+    house.door.set_checker(Arc::new(Slow));
+    let checking = tokio::spawn({
+        let door = house.door.clone();
+        async move { door.verify(HOME, b"anne@example.org", b"x", &mut 0).await }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!checking.is_finished());
+    house.door.hold(house.anne, times(200)).await.unwrap().release().await.unwrap();
+    assert!(!checking.is_finished());
+    assert_eq!(checking.await.unwrap().unwrap().id, house.anne);
+    let mut failed = 0;
+    let again = house.door.verify(HOME, b"anne@example.org", b"x", &mut failed);
+    assert!(tokio::time::timeout(Duration::from_millis(200), again).await.is_ok());
 }

@@ -21,6 +21,7 @@
 
 mod cancel;
 mod cursor;
+mod cutover;
 mod delta;
 mod error;
 pub mod files;
@@ -42,6 +43,7 @@ mod tests;
 mod transfer;
 
 pub use cancel::Cancel;
+pub use cutover::{Cutover, CutoverOptions, Flipped, FlippedFolder, Undone};
 pub use error::{Error, Result};
 pub use mover::{Mover, Status};
 pub use pop3::audit::Pop3Comparison;

@@ -9,11 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sterna_core::AccountId;
+use sterna_frontdoor::Door;
 use sterna_store::{Account, JobKind, Lease, MoveRecord, Store};
 use tokio::sync::{Notify, watch};
 
 use crate::cancel::Cancel;
 use crate::cursor::Cursor;
+use crate::cutover::{Wish, Wishes};
 use crate::error::{Error, Result};
 use crate::folders::apply::is_folder;
 use crate::heartbeat;
@@ -36,6 +38,8 @@ pub struct Mover {
     pub(crate) term: Duration,
     /// Tells [`Mover::serve`] that there is work.
     pub(crate) wake: Arc<Notify>,
+    /// Where accounts are held.
+    pub(crate) door: Option<Door>,
     running: Arc<Mutex<HashMap<AccountId, Running>>>,
     #[cfg(test)]
     pub(crate) faults: crate::tests::Faults,
@@ -46,6 +50,8 @@ pub struct Mover {
 struct Running {
     cancel: Cancel,
     progress: watch::Receiver<Progress>,
+    /// Told of a wish.
+    wish: Arc<Notify>,
     /// Closed when nothing of the run is left.
     alive: watch::Receiver<()>,
 }
@@ -72,6 +78,8 @@ pub struct Status {
     pub missing: u64,
     /// Exceptions noted so far; the receipt lists them.
     pub exceptions: u64,
+    /// What it was asked to do and did not yet do: `cutover` or `rollback`.
+    pub wanted: Option<&'static str>,
 }
 
 impl Mover {
@@ -86,6 +94,7 @@ impl Mover {
             store,
             term,
             wake: Arc::default(),
+            door: None,
             running: Arc::default(),
             #[cfg(test)]
             faults: Default::default(),
@@ -166,7 +175,8 @@ impl Mover {
     /// A run that has lost its lease, because another node took the move over or it was planned anew, writes nothing any
     /// more and ends with [`sterna_store::Error::LeaseLost`].
     pub async fn run_leased(&self, lease: &Lease, cancel: &Cancel, progress: watch::Sender<Progress>) -> Result<State> {
-        let _registered = match self.register(lease.account, cancel, progress.subscribe()) {
+        let wish = Arc::new(Notify::new());
+        let _registered = match self.register(lease.account, cancel, progress.subscribe(), wish.clone()) {
             Ok(registered) => registered,
             Err(error) => {
                 self.store.release(lease).await?;
@@ -176,12 +186,12 @@ impl Mover {
         let ended = tokio::select! {
             biased;
             lost = heartbeat::keep(&self.store, lease, self.term) => Err(lost.into()),
-            ended = self.drive(lease, cancel, progress) => ended,
+            ended = self.drive(lease, cancel, progress, wish) => ended,
         };
         let settled = match &ended {
             Err(Error::Store(sterna_store::Error::LeaseLost)) => Ok(()),
             Err(Error::Cancelled) => self.store.release(lease).await,
-            _ => self.store.finish(lease).await,
+            _ => self.finish(lease).await,
         };
         if let Err(error) = settled {
             // Its term runs out, and then another run finds that nothing is left to do.
@@ -190,7 +200,23 @@ impl Mover {
         ended
     }
 
-    async fn drive(&self, lease: &Lease, cancel: &Cancel, progress: watch::Sender<Progress>) -> Result<State> {
+    /// Gives the job up, unless there is a wish that the run did not see any more.
+    async fn finish(&self, lease: &Lease) -> sterna_store::Result<()> {
+        self.store.finish(lease).await?;
+        if self.store.wanted_of_move(lease.account).await?.is_some() {
+            self.store.add_job(lease.account, JobKind::Move).await?;
+            self.wake.notify_one();
+        }
+        Ok(())
+    }
+
+    async fn drive(
+        &self,
+        lease: &Lease,
+        cancel: &Cancel,
+        progress: watch::Sender<Progress>,
+        wish: Arc<Notify>,
+    ) -> Result<State> {
         let reporter = Arc::new(Reporter::new(progress));
         let (record, stored) = cancel.or(patience::patiently(|| self.load(lease.account))).await?;
         let login = self.login(&record, &stored)?;
@@ -201,7 +227,21 @@ impl Mover {
         let context = Arc::new(context);
         let (secret, store) = (stored.secret, &self.store);
         let (pop3, only) = Default::default();
-        let run = Run { store, lease, context, login, record, secret, unsaved: false, inbox: None, pop3, only };
+        let wishes = Wishes::new(wish);
+        let run = Run {
+            mover: self,
+            store,
+            lease,
+            context,
+            login,
+            record,
+            secret,
+            unsaved: false,
+            inbox: None,
+            pop3,
+            only,
+            wishes,
+        };
         run.drive(cancel).await
     }
 
@@ -231,9 +271,20 @@ impl Mover {
             handle.read(|tx| Ok((tx.move_folders()?, tx.move_exceptions()?.len() as u64))).await?;
         let running = self.is_running(account);
         let holder = self.store.job(account, JobKind::Move).await?.and_then(|job| job.holder);
+        let wanted = self.wanted(account).await?.map(Wish::as_str);
         let (refused, missing) = (Vec::new(), 0);
-        let mut status =
-            Status { account, record, running, holder, folders: 0, folders_equal: 0, refused, missing, exceptions };
+        let mut status = Status {
+            account,
+            record,
+            running,
+            holder,
+            folders: 0,
+            folders_equal: 0,
+            refused,
+            missing,
+            exceptions,
+            wanted,
+        };
         for folder in folders.iter().filter(|f| is_folder(&f.source)) {
             let cursor = Cursor::read(&folder.cursor)?;
             status.folders += 1;
@@ -272,7 +323,7 @@ impl Mover {
         Ok(self.store.account(account).await?)
     }
 
-    async fn load(&self, account: AccountId) -> Result<(Record, MoveRecord)> {
+    pub(crate) async fn load(&self, account: AccountId) -> Result<(Record, MoveRecord)> {
         let stored = self.store.moves().await?.into_iter().find(|m| m.account == account);
         let stored = stored.ok_or(Error::NoMove(account))?;
         Ok((Record::read(&stored)?, stored))
@@ -285,6 +336,14 @@ impl Mover {
         Ok(Login::new(&record.source, Secret::from_bytes(&self.store.unseal(sealed)?)?))
     }
 
+    /// Tells the run of an account in this process, if there is one, that there is a wish.
+    pub(crate) fn wake_run(&self, account: AccountId) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(run) = running.get(&account) {
+            run.wish.notify_one();
+        }
+    }
+
     fn is_running(&self, account: AccountId) -> bool {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&account)
     }
@@ -294,13 +353,14 @@ impl Mover {
         account: AccountId,
         cancel: &Cancel,
         progress: watch::Receiver<Progress>,
+        wish: Arc<Notify>,
     ) -> Result<Registered<'_>> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if running.contains_key(&account) {
             return Err(Error::Running(account));
         }
         let (end, alive) = watch::channel(());
-        running.insert(account, Running { cancel: cancel.clone(), progress, alive });
+        running.insert(account, Running { cancel: cancel.clone(), progress, wish, alive });
         Ok(Registered { mover: self, account, _end: end })
     }
 }

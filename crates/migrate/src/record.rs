@@ -1,7 +1,9 @@
-//! The persisted record of one account's move: the state machine of design §4 as far as it reaches without a route.
+//! The persisted record of one account's move: the state machine of design §4.
 //!
 //! ```text
-//! planned → seeding → following        failed(reason, retry at) from any of them, and back when it is tried again
+//! planned → seeding → following → holding → flipped → verified → settled
+//!                        ↑  └─────────┘        └────┬────┘
+//!                        └── rolled-back ←── returning      failed(reason, retry at) from any of them, and back
 //! ```
 //!
 //! Written to the directory by every transition; the cursors of the folders are in the account, with its messages.
@@ -12,12 +14,13 @@ use serde::{Deserialize, Serialize};
 use sterna_core::AccountId;
 use sterna_store::MoveRecord;
 
+use crate::cutover::Cutover;
 use crate::error::{Error, Result};
 use crate::source::SourceSpec;
 
 /// Where a move stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum State {
     /// Known, not begun.
@@ -26,6 +29,18 @@ pub enum State {
     Seeding,
     /// Everything was copied once; changes are carried over.
     Following,
+    /// The account is held for its cutover. A run that finds this state was broken off, and follows.
+    Holding,
+    /// The mailbox is here. What still comes to the old side is brought over.
+    Flipped,
+    /// The same, and both sides were compared as they were at the flip.
+    Verified,
+    /// The rollback window has closed: the move is through.
+    Settled,
+    /// A rollback is under way: what changed here is carried back. The mailbox is still here.
+    Returning,
+    /// The mailbox is on its platform again. Another cutover begins with following.
+    RolledBack,
 }
 
 impl State {
@@ -35,7 +50,18 @@ impl State {
             State::Planned => "planned",
             State::Seeding => "seeding",
             State::Following => "following",
+            State::Holding => "holding",
+            State::Flipped => "flipped",
+            State::Verified => "verified",
+            State::Settled => "settled",
+            State::Returning => "returning",
+            State::RolledBack => "rolled-back",
         }
+    }
+
+    /// Whether the mailbox is served here.
+    pub fn is_here(self) -> bool {
+        matches!(self, State::Flipped | State::Verified | State::Settled | State::Returning)
     }
 }
 
@@ -110,10 +136,13 @@ pub struct Record {
     pub totals: Totals,
     /// Set while the move does not go on.
     pub failure: Option<Failure>,
+    /// The last cutover that was asked for, and what became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cutover: Option<Cutover>,
 }
 
-/// The present form of [`Record`].
-const VERSION: u32 = 1;
+/// The present form of [`Record`]. 1 knew no cutover.
+const VERSION: u32 = 2;
 
 impl Record {
     pub(crate) fn planned(source: SourceSpec, options: MoveOptions, now: i64) -> Record {
@@ -129,6 +158,7 @@ impl Record {
             seeding_millis: 0,
             totals: Totals::default(),
             failure: None,
+            cutover: None,
         }
     }
 
@@ -141,16 +171,19 @@ impl Record {
     pub(crate) fn goes_on(&self) -> bool {
         let waits_for_somebody = self.failure.as_ref().is_some_and(|f| f.retry_at.is_none());
         let arrived = self.state == State::Following && self.failure.is_none();
-        !waits_for_somebody && (self.options.follow || !arrived)
+        let through = matches!(self.state, State::Settled | State::RolledBack);
+        !waits_for_somebody && !through && (self.options.follow || !arrived)
     }
 
     pub(crate) fn read(stored: &MoveRecord) -> Result<Record> {
         let unreadable = |reason| Error::Unreadable { what: "the record of the move", reason };
-        let record: Record = serde_json::from_str(&stored.record).map_err(|e| unreadable(e.to_string()))?;
-        if record.version > VERSION {
+        let value: serde_json::Value = serde_json::from_str(&stored.record).map_err(|e| unreadable(e.to_string()))?;
+        // First of all: a newer record may have states that this version cannot read.
+        if value.get("version").and_then(serde_json::Value::as_u64).is_some_and(|v| v > u64::from(VERSION)) {
             return Err(unreadable("a newer version of Sterna wrote it".into()));
         }
-        Ok(record)
+        let record: Record = serde_json::from_value(value).map_err(|e| unreadable(e.to_string()))?;
+        Ok(Record { version: VERSION, ..record })
     }
 
     pub(crate) fn stored(&self, account: AccountId, secret: Option<Vec<u8>>, now: i64) -> Result<MoveRecord> {

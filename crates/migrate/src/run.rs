@@ -10,7 +10,9 @@ use sterna_pop3::client::Retry;
 use sterna_store::{Lease, Store};
 
 use crate::cancel::Cancel;
+use crate::cutover::Wishes;
 use crate::error::{Error, Result};
+use crate::mover::Mover;
 use crate::pass::Pass;
 use crate::patience;
 use crate::pop3::{carry, only};
@@ -26,6 +28,7 @@ const POP3_RARER: u32 = 10;
 const SETTLE: Duration = Duration::from_millis(20);
 
 pub(crate) struct Run<'s> {
+    pub mover: &'s Mover,
     pub store: &'s Store,
     /// Under which everything is written.
     pub lease: &'s Lease,
@@ -42,6 +45,8 @@ pub(crate) struct Run<'s> {
     pub pop3: (carry::Memory, Option<Instant>),
     /// The same of a source that has no other side.
     pub only: only::Memory,
+    /// What the move is asked to do beside following.
+    pub wishes: Wishes,
 }
 
 /// Messages, UIDNEXT and HIGHESTMODSEQ: what SELECT tells of news.

@@ -116,7 +116,6 @@ pub(super) fn refused(refused: Refused) -> Problem {
             Problem::no_code(names::UNAVAILABLE, text)
         }
         Refused::Login(LoginRefused::Store(error)) => error.into(),
-        Refused::Elsewhere => Problem::no_code(names::AUTHORIZATIONFAILED, text),
     }
 }
 

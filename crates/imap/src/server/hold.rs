@@ -39,8 +39,8 @@ impl Session {
             }
         }
         match self.service.door.route(account).await? {
-            Route::Local => Ok(()),
-            Route::Platform(_) | Route::Relay(_) => Err(moved("the mailbox was moved, please reconnect")),
+            Route::Local | Route::Relay(_) => Ok(()),
+            Route::Platform(_) => Err(moved("the mailbox was moved, please reconnect")),
         }
     }
 }

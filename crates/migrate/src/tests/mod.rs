@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sterna_core::{AccountId, Address, Clock, DateTime, Flags, ManualClock, SystemClock};
+use sterna_frontdoor::Door;
 use sterna_imap::server::{ServerConfig, Service, serve_connection};
 use sterna_message::Ingest;
 use sterna_net::{Login, PortTls};
@@ -59,8 +60,7 @@ impl Source {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let service = Service::new(
-            store.clone(),
-            Login::new(store.clone(), Duration::from_millis(1)),
+            Door::new(store.clone(), Login::new(store.clone(), Duration::from_millis(1))),
             ServerConfig::new("source"),
         );
         tokio::spawn(async move {

@@ -1,11 +1,12 @@
 //! Requests about accounts.
 
 use sterna_core::{Address, Clock as _, SystemClock};
-use sterna_store::{AccountRecord, AccountStatus, SendingLock};
+use sterna_store::{AccountRecord, AccountStatus, Error as StoreError, Route, SendingLock};
 
 use super::answer::{AccountInfo, Answer, LockInfo};
 use super::platform::Platform;
 use super::request::{AccountChange, Hidden};
+use super::{domains, places, platforms};
 use crate::error::{Error, Result};
 
 pub(super) async fn add(
@@ -13,13 +14,20 @@ pub(super) async fn add(
     address: &str,
     password: Option<Hidden>,
     quota: Option<u64>,
+    deliver_to: Option<String>,
 ) -> Result<Answer> {
     let address = Address::parse(address)?;
     let domain = address.domain();
     if !platform.store.domains().await?.iter().any(|known| known == domain) {
         return Err(Error::new(format!("domain {domain} does not exist; run \"sterna domain add {domain}\" first")));
     }
-    platform.store.add_account(&address, password.as_ref().map(|p| p.0.as_str()), quota).await?;
+    if let Some(Route::Platform(name)) = deliver_to.as_deref().map(Route::parse) {
+        platforms::record(platform, &name).await?;
+    }
+    let id = platform.store.add_account(&address, password.as_ref().map(|p| p.0.as_str()), quota).await?;
+    if deliver_to.is_some() {
+        platform.store.set_route(id, deliver_to).await?;
+    }
     show(platform, address.as_str()).await
 }
 
@@ -44,7 +52,15 @@ pub(super) async fn change(platform: &Platform, address: &str, changes: Vec<Acco
             forwards = forwarding(&record, to.as_deref(), *keep_copy)?;
         }
     }
-    for change in changes {
+    let mut moves = false;
+    for change in &changes {
+        if let AccountChange::DeliverTo(route) = change {
+            let domain = domains::record(platform, record.address.domain()).await?;
+            moves = places::may_go(platform, &record, &domain, route.as_deref()).await?;
+        }
+    }
+    // What is so already is not written: each change of a route counts.
+    for change in changes.into_iter().filter(|change| moves || !matches!(change, AccountChange::DeliverTo(_))) {
         make(platform, &record, change, &forwards).await?;
     }
     show(platform, address).await
@@ -100,6 +116,8 @@ async fn info(platform: &Platform, record: &AccountRecord) -> Result<AccountInfo
     let read = account.read(|tx| Ok((tx.account_state()?, tx.mailboxes()?, tx.sieve_scripts()?)));
     let (state, mailboxes, scripts) = read.await?;
     let identities = platform.store.identities(record.id).await?;
+    let missing = || StoreError::NotFound(format!("account {}", record.address));
+    let routed = platform.store.routed_by_id(record.id).await?.ok_or_else(missing)?;
     let others = identities.iter().filter(|address| **address != record.address);
     Ok(AccountInfo {
         address: record.address.to_string(),
@@ -115,6 +133,8 @@ async fn info(platform: &Platform, record: &AccountRecord) -> Result<AccountInfo
         forwards: record.forwards.iter().map(Address::to_string).collect(),
         keep_copy: record.keep_copy,
         deliver_to: record.route.clone(),
+        place: routed.route.to_string(),
+        route_epoch: routed.epoch,
         language: record.language.clone(),
         hourly_limit: record.hourly_limit,
         lock: record.lock.as_ref().map(|lock| LockInfo { reason: lock.reason.clone(), since: lock.since }),

@@ -7,6 +7,7 @@ use sterna_migrate::{Failure, Progress, Totals};
 
 use super::aliases::AliasInfo;
 use super::dkim::DkimInfo;
+use super::platforms::PlatformInfo;
 use super::queue::{QueueChanged, QueueStatsInfo, QueuedInfo};
 use super::sieve::{SievePut, SieveScriptInfo, SieveText};
 
@@ -76,6 +77,10 @@ pub enum Answer {
     Alias(AliasInfo),
     /// Several.
     Aliases(Vec<AliasInfo>),
+    /// One platform.
+    Platform(PlatformInfo),
+    /// Several.
+    Platforms(Vec<PlatformInfo>),
     /// One queued message.
     Queued(QueuedInfo),
     /// A page of the queue.
@@ -113,7 +118,7 @@ pub struct DomainInfo {
     pub aliases: usize,
     /// Who gets mail for addresses that nobody has; `None`: it is refused.
     pub catch_all: Option<String>,
-    /// URL of the platform that has its mailboxes; `None`: here.
+    /// Where its mailboxes are: `platform:NAME`, or the URL of a server; `None`: here.
     pub deliver_to: Option<String>,
     /// Messages of all its accounts in an hour; `None`: no limit.
     pub hourly_limit: Option<u32>,
@@ -150,8 +155,13 @@ pub struct AccountInfo {
     pub forwards: Vec<String>,
     /// Whether mail that goes on is kept here, too.
     pub keep_copy: bool,
-    /// URL of the platform that has the mailbox; `None`: here, or where its domain's mailboxes are.
+    /// Where the mailbox was said to be: `platform:NAME`, `local`, or the URL of a server; `None`: where its domain's
+    /// mailboxes are.
     pub deliver_to: Option<String>,
+    /// Where the mailbox is: `platform:NAME`, `local`, or the URL of a server.
+    pub place: String,
+    /// How often that was changed.
+    pub route_epoch: u64,
     /// Of notices; `None`: the configuration's.
     pub language: Option<String>,
     /// Messages in an hour; `None`: the configuration's.
@@ -265,6 +275,8 @@ impl Answer {
             Answer::Dkim(keys) => to_value(keys),
             Answer::Alias(a) => to_value(a),
             Answer::Aliases(a) => to_value(a),
+            Answer::Platform(p) => to_value(p),
+            Answer::Platforms(p) => to_value(p),
             Answer::Queued(q) => to_value(q),
             Answer::Queue(q) => to_value(q),
             Answer::QueueChanged(c) => to_value(c),

@@ -3,15 +3,22 @@
 use std::collections::HashMap;
 
 use sterna_core::Address;
-use sterna_store::{self as store, DomainRecord};
+use sterna_store::{self as store, DomainRecord, Route};
 
 use super::answer::{Answer, DomainInfo};
 use super::platform::Platform;
 use super::request::DomainChange;
+use super::{places, platforms};
 use crate::error::{Error, Result};
 
-pub(super) async fn add(platform: &Platform, name: &str) -> Result<Answer> {
+pub(super) async fn add(platform: &Platform, name: &str, deliver_to: Option<String>) -> Result<Answer> {
+    if let Some(Route::Platform(name)) = deliver_to.as_deref().map(Route::parse) {
+        platforms::record(platform, &name).await?;
+    }
     platform.store.add_domain(name).await?;
+    if deliver_to.is_some() {
+        platform.store.set_domain(name, store::DomainChange::Route(deliver_to)).await?;
+    }
     show(platform, name).await
 }
 
@@ -40,21 +47,24 @@ pub(super) async fn show(platform: &Platform, name: &str) -> Result<Answer> {
 }
 
 pub(super) async fn set(platform: &Platform, name: &str, changes: Vec<DomainChange>) -> Result<Answer> {
-    let name = record(platform, name).await?.name;
+    let record = record(platform, name).await?;
     let mut checked = Vec::new();
     for change in changes {
         checked.push(match change {
             DomainChange::CatchAll(target) => {
                 store::DomainChange::CatchAll(target.map(|target| Address::parse(&target)).transpose()?)
             }
-            DomainChange::DeliverTo(route) => store::DomainChange::Route(route),
+            DomainChange::DeliverTo(route) => {
+                places::may_all_go(platform, &record, route.as_deref()).await?;
+                store::DomainChange::Route(route)
+            }
             DomainChange::HourlyLimit(limit) => store::DomainChange::HourlyLimit(limit),
         });
     }
     for change in checked {
-        platform.store.set_domain(&name, change).await?;
+        platform.store.set_domain(&record.name, change).await?;
     }
-    show(platform, &name).await
+    show(platform, &record.name).await
 }
 
 pub(super) async fn remove(platform: &Platform, name: &str) -> Result<Answer> {

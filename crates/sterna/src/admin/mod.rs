@@ -14,7 +14,9 @@ mod files;
 mod handler;
 mod jobs;
 mod moves;
+mod places;
 mod platform;
+mod platforms;
 mod queue;
 mod request;
 mod sieve;
@@ -27,6 +29,7 @@ pub use answer::{AccountInfo, Answer, CheckInfo, DomainInfo, Event, FilesInfo, M
 pub use client::ask;
 pub use dkim::{DkimInfo, DkimRequest};
 pub use platform::Platform;
+pub use platforms::{LoginWay, PlatformChange, PlatformInfo, PlatformRequest, PlatformServer};
 pub use queue::{QueueAction, QueueChanged, QueueRequest, QueueStatsInfo, QueueWhich, QueuedInfo};
 pub use request::{AccountChange, DomainChange, FileFormat, FilesRequest, Hidden, MoveStart, Request};
 pub use sieve::{SievePut, SieveRequest, SieveScriptInfo};

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::dkim::DkimRequest;
+use super::platforms::PlatformRequest;
 use super::queue::QueueRequest;
 use super::sieve::SieveRequest;
 
@@ -17,6 +18,8 @@ pub enum Request {
     DomainAdd {
         /// The domain.
         name: String,
+        /// Where its mailboxes are, as in [`DomainChange::DeliverTo`].
+        deliver_to: Option<String>,
     },
     /// `domain list`
     DomainList,
@@ -52,6 +55,8 @@ pub enum Request {
         password: Option<Hidden>,
         /// Bytes; `None`: no limit.
         quota: Option<u64>,
+        /// Where its mailbox is, as in [`AccountChange::DeliverTo`].
+        deliver_to: Option<String>,
     },
     /// `account list`
     AccountList {
@@ -99,6 +104,8 @@ pub enum Request {
         /// Where its mail does not go any more; none: the alias goes.
         targets: Vec<String>,
     },
+    /// `platform …`
+    Platform(PlatformRequest),
     /// `queue …`
     Queue(QueueRequest),
     /// `sieve …`
@@ -160,7 +167,7 @@ pub enum AccountChange {
         /// Mail that goes on is kept here, too; `None`: as it is.
         keep_copy: Option<bool>,
     },
-    /// URL of the platform that has the mailbox; `None`: here.
+    /// Where the mailbox is: `platform:NAME`, `local`, the URL of a server; `None`: where its domain's mailboxes are.
     DeliverTo(Option<String>),
     /// Of notices; `None`: the configuration's.
     Language(Option<String>),
@@ -176,7 +183,7 @@ pub enum AccountChange {
 pub enum DomainChange {
     /// Who gets mail for addresses that nobody has; `None`: it is refused.
     CatchAll(Option<String>),
-    /// URL of the platform that has the domain's mailboxes; `None`: here.
+    /// Where the domain's mailboxes are: `platform:NAME`, the URL of a server; `None`: here.
     DeliverTo(Option<String>),
     /// Messages of all its accounts in an hour; `None`: no limit.
     HourlyLimit(Option<u32>),

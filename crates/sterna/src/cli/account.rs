@@ -4,8 +4,9 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use clap::{ArgGroup, Args, Subcommand};
 use sterna_core::parse_bytes;
+use sterna_store::Route;
 
-use super::given::{Given, address, language, limit, route, size};
+use super::given::{Given, address, language, limit, platform, route, size};
 use super::password::{OptionalPassword, Password};
 use crate::admin::{AccountChange, Hidden, Request};
 use crate::error::{Error, Result};
@@ -22,6 +23,12 @@ pub(super) enum Account {
         /// Limit of its size, such as 5G; without it there is none
         #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
         quota: Option<u64>,
+        /// Its mailbox is on this platform; without it, where the domain's mailboxes are
+        #[arg(long, value_name = "NAME", conflicts_with = "here", value_parser = platform)]
+        platform: Option<String>,
+        /// Its mailbox is here, wherever the domain's are
+        #[arg(long)]
+        here: bool,
     },
     /// List accounts
     List {
@@ -65,7 +72,8 @@ pub(super) enum Account {
 /// What `set` takes.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("changes").required(true).multiple(true).args([
-    "quota", "forward", "no_forward", "keep_copy", "no_copy", "deliver_to", "language", "hourly_limit", "lock", "unlock",
+    "quota", "forward", "no_forward", "keep_copy", "no_copy", "deliver_to", "platform", "here", "language", "hourly_limit",
+    "lock", "unlock",
 ]))]
 pub(super) struct Set {
     /// Which
@@ -85,9 +93,16 @@ pub(super) struct Set {
     /// Keep nothing of what goes on
     #[arg(long)]
     no_copy: bool,
-    /// The platform that has the mailbox, lmtp://HOST:PORT?tls=none|starttls|implicit or smtp://…; none: its domain's
+    /// The server that has the mailbox, lmtp://HOST:PORT?tls=none|starttls|implicit or smtp://…; none: where its
+    /// domain's mailboxes are
     #[arg(long, value_name = "URL|none", value_parser = route)]
     deliver_to: Option<Given<String>>,
+    /// The platform that has the mailbox, for mail and for logins
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["deliver_to", "here"], value_parser = platform)]
+    platform: Option<String>,
+    /// The mailbox is here, wherever its domain's are
+    #[arg(long, conflicts_with = "deliver_to")]
+    here: bool,
     /// Of notices to its user: fr or en; none: the configuration's
     #[arg(long, value_name = "fr|en|none", value_parser = language)]
     language: Option<Given<String>>,
@@ -111,6 +126,11 @@ fn reason(text: &str) -> std::result::Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// The route that an account is given.
+fn place(platform: Option<String>, here: bool) -> Option<String> {
+    platform.or(here.then(|| Route::Local.to_string()))
+}
+
 impl Set {
     fn request(self) -> Request {
         let keep_copy = match (self.keep_copy, self.no_copy) {
@@ -120,11 +140,12 @@ impl Set {
         };
         let to = if self.no_forward { Some(Vec::new()) } else { self.forward };
         let forward = (to.is_some() || keep_copy.is_some()).then_some(AccountChange::Forward { to, keep_copy });
+        let place = place(self.platform, self.here).map(Some);
         let lock = self.lock.map(|reason| AccountChange::Lock(Some(reason)));
         let changes = [
             self.quota.map(|given| AccountChange::Quota(given.0)),
             forward,
-            self.deliver_to.map(|given| AccountChange::DeliverTo(given.0)),
+            place.or(self.deliver_to.map(|given| given.0)).map(AccountChange::DeliverTo),
             self.language.map(|given| AccountChange::Language(given.0)),
             self.hourly_limit.map(|given| AccountChange::HourlyLimit(given.0)),
             lock.or(self.unlock.then_some(AccountChange::Lock(None))),
@@ -137,9 +158,9 @@ impl Account {
     pub fn request(self) -> Result<Request> {
         let change = |address, change| Request::AccountChange { address, changes: vec![change] };
         Ok(match self {
-            Account::Add { address, password, quota } => {
+            Account::Add { address, password, quota, platform, here } => {
                 let password = password.read(&format!("Password for {address}"))?.map(Hidden);
-                Request::AccountAdd { address, password, quota }
+                Request::AccountAdd { address, password, quota, deliver_to: place(platform, here) }
             }
             Account::List { domain } => Request::AccountList { domain },
             Account::Show { address } => Request::AccountShow { address },

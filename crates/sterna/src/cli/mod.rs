@@ -12,6 +12,7 @@ mod given;
 mod init;
 mod moves;
 mod password;
+mod platform;
 mod progress;
 mod queue;
 mod show;
@@ -58,6 +59,9 @@ enum Command {
     /// Addresses whose mail goes to others
     #[command(subcommand)]
     Alias(alias::Alias),
+    /// Where mailboxes are that are not here, or not here yet
+    #[command(subcommand)]
+    Platform(platform::Platform),
     /// Mail that waits to go out
     #[command(subcommand)]
     Queue(queue::Queue),
@@ -119,6 +123,7 @@ impl Cli {
             },
             Command::Account(account) => context()?.request(account.request()?).await,
             Command::Alias(alias) => context()?.request(alias.request()).await,
+            Command::Platform(platform) => context()?.request(platform.request()?).await,
             Command::Queue(queue) => context()?.request(queue.request()?).await,
             Command::Sieve(sieve) => context()?.request(sieve.request()?).await,
             Command::Check(check) => context()?.request(check.request()).await,
@@ -180,6 +185,18 @@ mod tests {
             "sterna domain dkim b.c list --json",
             "sterna domain dkim b.c activate --selector s1 --unchecked",
             "sterna domain dns b.c --check",
+            "sterna domain add b.c --platform old",
+            "sterna domain set b.c --here",
+            "sterna account add a@b.c --platform old",
+            "sterna account set a@b.c --platform old --quota none",
+            "sterna account set a@b.c --here",
+            "sterna platform add old --imap imap://h?tls=none --pop3 pop3://h --sieve sieve://h --deliver lmtp://h:24",
+            "sterna platform add old --login master --as boss --separator + --password-stdin --user-form local",
+            "sterna platform set old --login user --imap none --tell-client --no-learn --max-sessions 5 --timeout 9",
+            "sterna platform set old --submission submission://h --dav https://h/dav --web https://h/owa",
+            "sterna platform list --json",
+            "sterna platform show old",
+            "sterna platform remove old",
             "sterna alias add x@b.c a@b.c d@e.f",
             "sterna alias list b.c",
             "sterna alias remove x@b.c",
@@ -228,6 +245,15 @@ mod tests {
             "sterna domain set b.c --hourly-limit 0",
             "sterna domain dkim b.c activate",
             "sterna domain dkim b.c add --selector a.b",
+            "sterna domain set b.c --here --platform old",
+            "sterna account set a@b.c --platform old --deliver-to none",
+            "sterna account add a@b.c --platform old --here",
+            "sterna platform set old",
+            "sterna platform set old --learn --no-learn",
+            "sterna platform add old --imap nonsense",
+            "sterna platform add old --web javascript:alert(1)",
+            "sterna platform add old --login root",
+            "sterna platform add old --timeout 301",
             "sterna alias add x@b.c",
             "sterna queue hold 7 --all",
             "sterna queue remove 7 --sender a@b.c",

@@ -35,6 +35,25 @@ pub(super) struct OptionalPassword {
     password_file: Option<PathBuf>,
 }
 
+/// Where the secret of a login for all users comes from.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(super) struct OptionalSecret {
+    /// Read the password or token of the login for all users from standard input
+    #[arg(long)]
+    password_stdin: bool,
+    /// Read it from a file
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+}
+
+impl OptionalSecret {
+    pub fn read(&self, what: &str) -> Result<Option<String>> {
+        let (password_stdin, password_file) = (self.password_stdin, self.password_file.clone());
+        OptionalPassword { password_stdin, password_file }.read(what)
+    }
+}
+
 impl Password {
     pub fn read(&self, what: &str) -> Result<String> {
         read_secret(self.password_file.as_deref(), what)

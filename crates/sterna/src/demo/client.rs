@@ -1,12 +1,15 @@
 //! The mail client of the tour: a few lines of IMAP over a plain socket, so that what it shows is what any client sees.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
 use sterna_imap::codec::mutf7;
 
 use super::Failure;
+
+/// So long may a server be silent.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Client {
     reader: BufReader<TcpStream>,
@@ -16,7 +19,7 @@ pub struct Client {
 impl Client {
     pub fn login(port: u16, user: &str, password: &str) -> Result<Client, Failure> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
         let mut client = Client { reader: BufReader::new(stream), commands: 0 };
         client.line()?;
@@ -56,6 +59,39 @@ impl Client {
         }
         self.command("UNSELECT")?;
         Ok(lines)
+    }
+
+    /// Waits for news from now on (RFC 2177).
+    pub fn idle(&mut self) -> Result<(), Failure> {
+        self.send(b"IDLE")?;
+        let line = self.line()?;
+        if line.starts_with('+') { Ok(()) } else { Err(format!("the server answered: {line}").into()) }
+    }
+
+    /// Ends waiting.
+    pub fn done(&mut self) -> Result<(), Failure> {
+        self.reader.get_mut().write_all(b"DONE\r\n")?;
+        let tag = format!("d{}", self.commands);
+        self.finish(&tag).map(drop)
+    }
+
+    /// The next line if it comes within `limit`.
+    pub fn wait_line(&mut self, limit: Duration) -> Result<Option<String>, Failure> {
+        self.reader.get_mut().set_read_timeout(Some(limit))?;
+        let mut line = String::new();
+        let read = self.reader.read_line(&mut line);
+        self.reader.get_mut().set_read_timeout(Some(PATIENCE))?;
+        match read {
+            Ok(0) => Err("the server closed the connection".into()),
+            Ok(_) => Ok(Some(line.trim_end().to_owned())),
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) && line.is_empty() => Ok(None),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// The port of this end of the connection.
+    pub fn port(&self) -> Result<u16, Failure> {
+        Ok(self.reader.get_ref().local_addr()?.port())
     }
 
     fn send(&mut self, command: &[u8]) -> Result<String, Failure> {

@@ -90,6 +90,15 @@ impl Platform {
         self.run(arguments, input, Stdio::inherit())
     }
 
+    /// Runs a command; what it printed.
+    pub fn ask(&self, arguments: &[&str]) -> Result<String, Failure> {
+        let output = sterna(&self.configuration)?.args(arguments).stdin(Stdio::null()).output()?;
+        if !output.status.success() {
+            return Err(format!("\"sterna {}\" failed ({})", arguments.join(" "), output.status).into());
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
     fn run(&self, arguments: &[&str], input: &str, output: Stdio) -> Result<(), Failure> {
         let mut child = sterna(&self.configuration)?.args(arguments).stdin(Stdio::piped()).stdout(output).spawn()?;
         if let Some(mut stdin) = child.stdin.take() {

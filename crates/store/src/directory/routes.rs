@@ -17,7 +17,7 @@ pub enum Route {
     Local,
     /// On the platform of that name: logins are passed on to it, and mail.
     Platform(String),
-    /// Behind an LMTP or SMTP server, which gets its mail; logins find nothing.
+    /// Mail goes to an LMTP or SMTP server; logins find what is here.
     Relay(String),
 }
 

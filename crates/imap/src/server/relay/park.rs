@@ -180,7 +180,7 @@ impl Relay {
     async fn over(&mut self, session: &mut Session) -> Result<Option<End>, Problem> {
         let account = self.guest.account.id;
         match session.service.door.route(account).await? {
-            Route::Local => Ok(Some(End::Local(self.idle.as_ref().map(|idle| idle.tag.clone())))),
+            Route::Local | Route::Relay(_) => Ok(Some(End::Local(self.idle.as_ref().map(|idle| idle.tag.clone())))),
             Route::Platform(name) if name == self.guest.platform.name => {
                 (self.phase, self.quiet) = (Phase::Open, false);
                 if self.lost.is_some() {

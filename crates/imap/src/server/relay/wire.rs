@@ -60,9 +60,8 @@ impl Wire {
                 Poll::Pending => return if moved { Poll::Ready(Ok(true)) } else { Poll::Pending },
             }
         }
-        if !self.output.is_empty() {
-            (self.output, self.sent) = (Vec::new(), 0);
-        }
+        self.output.clear();
+        self.sent = 0;
         if self.unflushed {
             ready!(self.stream.poll_flush(cx))?;
             self.unflushed = false;
@@ -91,6 +90,9 @@ impl Wire {
                     self.dry = true;
                     if self.input.is_empty() {
                         self.input = BytesMut::new();
+                    }
+                    if self.output.is_empty() {
+                        self.output = Vec::new();
                     }
                 }
             }

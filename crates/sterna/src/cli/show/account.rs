@@ -2,6 +2,7 @@
 
 use sterna_core::format_bytes;
 
+use super::platform::place;
 use super::time;
 use crate::admin::AccountInfo;
 
@@ -34,9 +35,11 @@ pub(super) fn page(a: &AccountInfo) -> String {
         let copy = if a.keep_copy { "a copy is kept" } else { "no copy is kept" };
         row("forward", &format!("{}; {copy}", a.forwards.join(", ")));
     }
-    if let Some(route) = &a.deliver_to {
-        row("mailbox", &format!("on {route}"));
-    }
+    let moved = match a.route_epoch {
+        0 => String::new(),
+        epoch => format!(", epoch {epoch}"),
+    };
+    row("mailbox", &format!("{}{moved}", place(&a.place)));
     if let Some(language) = &a.language {
         row("language", language);
     }

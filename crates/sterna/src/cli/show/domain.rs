@@ -1,5 +1,6 @@
 //! Domains, their keys, and aliases, as lines for people.
 
+use super::platform::place;
 use super::time;
 use crate::admin::{AliasInfo, DkimInfo, DomainInfo};
 
@@ -16,7 +17,7 @@ pub(super) fn page(d: &DomainInfo) -> String {
         d.name,
         d.accounts,
         d.aliases,
-        d.deliver_to.as_deref().unwrap_or("here"),
+        place(d.deliver_to.as_deref().unwrap_or("local")),
         time(d.created),
     );
     match d.dkim.as_deref() {

@@ -2,6 +2,7 @@
 
 mod account;
 mod domain;
+mod platform;
 mod queue;
 mod sieve;
 
@@ -47,6 +48,8 @@ fn text(answer: &Answer) -> String {
         Answer::Aliases(aliases) => lines(aliases, domain::alias),
         Answer::Account(account) => account::page(account),
         Answer::Accounts(accounts) => lines(accounts, account::line),
+        Answer::Platform(platform) => platform::page(platform),
+        Answer::Platforms(platforms) => lines(platforms, platform::line),
         Answer::Queued(message) => queue::page(message),
         Answer::Queue(page) => lines(page, queue::lines),
         Answer::QueueChanged(changed) => queue::changed(changed),

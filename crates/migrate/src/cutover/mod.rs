@@ -1,0 +1,12 @@
+//! The end of a move: the account is held, the last changes are carried over, and the route changes.
+//!
+//! [`Mover::cutover`](crate::Mover::cutover) and [`Mover::rollback`](crate::Mover::rollback) write a wish; the run that follows
+//! the source reads it and does it. All that happens is told in [`Cutover`], a part of the move's record. A crash before the
+//! route has changed leaves a move that follows, one after it a move that is flipped: the flip is one transaction.
+
+mod ask;
+mod told;
+mod wish;
+
+pub use told::{Cutover, CutoverOptions, Flipped, FlippedFolder, Undone};
+pub(crate) use wish::{Wish, Wishes};
