@@ -36,9 +36,10 @@ impl Stage {
         let extra = format!("\n[store]\nengine = \"sqlite\"\n{}", config.extra);
         let sterna = SternaServer::with(&SternaConfig { extra, ..config.clone() });
         let url = format!("imap://127.0.0.1:{imap}?tls=none");
-        for arguments in
-            [&["platform", "add", "old", "--imap", &url][..], &["domain", "add", "example.org", "--platform", "old"]]
-        {
+        for arguments in [
+            &["platform", "add", "old", "--imap", &url, "--learn"][..],
+            &["domain", "add", "example.org", "--platform", "old"],
+        ] {
             let outcome = sterna.cli(arguments, "");
             if !outcome.status.success() {
                 return Err(outcome.stderr);
@@ -47,7 +48,7 @@ impl Stage {
         Ok(Stage { sterna, source: imap, pop3: None })
     }
 
-    /// An account whose mailbox is on the platform, which knows its password.
+    /// An account whose mailbox is on the platform, which knows its password; Sterna learns it with the first login.
     pub fn account(&self, user: &User) {
         self.sterna.cli(&["account", "add", &user.login], "").success();
     }
