@@ -23,9 +23,14 @@ pub fn dovecot() -> (Dovecot, User) {
 }
 
 pub fn fill(wire: &mut ImapWire) {
+    fill_folders(wire, &["INBOX", "Projets", "Projets/2024", "&AMk-l&AOk-ments"]);
+}
+
+/// The same with these folders.
+pub fn fill_folders(wire: &mut ImapWire, folders: &[&str]) {
     let flags = ["", "\\Seen", "\\Seen \\Flagged", "\\Answered $Forwarded", "\\Draft Work"];
-    for folder in ["INBOX", "Projets", "Projets/2024", "&AMk-l&AOk-ments"] {
-        if folder != "INBOX" {
+    for folder in folders {
+        if *folder != "INBOX" {
             wire.ok(&format!("CREATE \"{folder}\""));
             wire.ok(&format!("SUBSCRIBE \"{folder}\""));
         }

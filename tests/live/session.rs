@@ -1,21 +1,30 @@
 //! Sessions that are open while the mailbox moves (P3).
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use sterna_tests::{ImapWire, snapshot};
+use sterna_tests::live::Event;
+use sterna_tests::{Cyrus, LiveClient, snapshot};
 
+use crate::sample;
 use crate::world::{self, World};
 
-/// Nothing comes for a while.
-fn quiet(wire: &mut ImapWire) {
-    wire.set_read_timeout(Duration::from_millis(300));
-    let heard = wire.read();
-    assert!(heard.is_err(), "{:?}", heard.map(|r| r.text()));
-    wire.set_read_timeout(Duration::from_secs(30));
+const SOON: Duration = Duration::from_secs(20);
+const QUIET: Duration = Duration::from_millis(300);
+
+fn login(world: &World) -> LiveClient {
+    LiveClient::login(world.new.port(), &world.user.login, &world.user.password)
 }
 
-fn next(wire: &mut ImapWire) -> String {
-    wire.read().unwrap().text()
+/// Between commands a client is told of news when it asks.
+fn told(client: &mut LiveClient, exists: u32) {
+    let begun = Instant::now();
+    while client.view().messages.len() as u32 != exists {
+        assert!(begun.elapsed() < SOON, "{} messages", client.view().messages.len());
+        std::thread::sleep(Duration::from_millis(50));
+        client.ok("NOOP");
+    }
 }
 
 #[test]
@@ -29,39 +38,157 @@ fn both_ways_to_the_old_platform_show_the_same() {
 #[test]
 fn an_idle_session_hears_of_mail_after_the_move_on_the_same_connection() {
     let world = World::new();
-    let mut wire = world.new.login(&world.user);
-    let exists = wire.ok("SELECT INBOX").number("EXISTS").unwrap();
-    let tag = wire.idle();
+    let mut client = login(&world);
+    client.select("INBOX");
+    client.fetch_all();
+    let exists = client.view().messages.len() as u32;
+    client.idle();
+    let port = client.local_port();
     world.follow();
     world.cut_over();
-    quiet(&mut wire);
-    let mut other = world.new.login(&world.user);
-    assert!(other.append(b"INBOX", "", None, b"Subject: new here\r\n\r\nx\r\n").is_ok());
-    assert_eq!(next(&mut wire), format!("* {} EXISTS", exists + 1));
-    assert!(wire.done(&tag).is_ok());
-    wire.ok("FETCH * (UID BODY.PEEK[])");
-    // The old platform has nothing to do with it any more.
+    client.silence(QUIET);
+    world::deliver(&world.new, &world.user, "after the move");
+    client.wait_for(SOON, |event| *event == Event::Exists(exists + 1));
+    client.done();
+    client.fetch_all();
+    client.assert_in_step();
+    assert!(client.is_open() && client.local_port() == port);
+    let moved = world.receipt();
+    assert_eq!(moved["cutover"]["flip"]["sessions"], 1, "{moved}");
+    client.logout();
     world.new.check();
+}
+
+#[test]
+fn sessions_of_every_kind_go_on() {
+    let world = World::new();
+    let mut idle = login(&world);
+    idle.select("INBOX");
+    idle.fetch_all();
+    idle.idle();
+    let mut resync = login(&world);
+    resync.enable("QRESYNC");
+    resync.select("Projets");
+    resync.fetch_all();
+    let mut reader = login(&world);
+    reader.examine("Projets/2024");
+    let unselected = login(&world);
+    let mut half = login(&world);
+    half.select("INBOX");
+    half.append_half("INBOX", "\\Seen", &sample::message(99), 40);
+    world.follow();
+    // A client that works all the time notices nothing but a pause.
+    let stop = Arc::new(AtomicBool::new(false));
+    let busy = std::thread::spawn({
+        let (mut client, stop) = (login(&world), stop.clone());
+        move || {
+            client.select("INBOX");
+            client.fetch_all();
+            let mut longest = Duration::ZERO;
+            while !stop.load(Ordering::SeqCst) {
+                let begun = Instant::now();
+                client.ok("NOOP");
+                longest = longest.max(begun.elapsed());
+                client.store("2", "+FLAGS", "(\\Answered)");
+                client.store("2", "-FLAGS", "(\\Answered)");
+            }
+            client.fetch_all();
+            client.assert_in_step();
+            client.logout();
+            longest
+        }
+    });
+    std::thread::sleep(QUIET);
+    world.cut_over();
+    std::thread::sleep(QUIET);
+    stop.store(true, Ordering::SeqCst);
+    let longest = busy.join().unwrap();
+    assert!(longest < Duration::from_secs(4), "{longest:?}");
+    assert!(half.append_rest().is_ok());
+    half.fetch_all();
+    half.assert_in_step();
+    idle.done();
+    idle.fetch_all();
+    idle.assert_in_step();
+    resync.ok("NOOP");
+    resync.assert_in_step();
+    assert!(resync.store("1", "+FLAGS", "(\\Flagged)").is_ok());
+    assert!(!reader.command("STORE 1 +FLAGS (\\Deleted)").is_ok(), "opened by EXAMINE");
+    reader.assert_in_step();
+    for client in [idle, resync, reader, unselected, half] {
+        client.logout();
+    }
+    world.new.check();
+}
+
+#[test]
+fn cyrus_hands_its_sessions_over_too() {
+    let mut old = Cyrus::start();
+    let user = old.user("anne@example.org", sample::PASSWORD);
+    // The separator differs from server to server.
+    sample::fill_folders(&mut old.login(&user), &["INBOX", "Projets"]);
+    let new = world::front_door(old.port(), Some(old.lmtp_port()));
+    new.cli(&["account", "add", &user.login, "--platform", "old"], "").success();
+    let mut idle = LiveClient::login(new.port(), &user.login, &user.password);
+    idle.select("INBOX");
+    idle.fetch_all();
+    let exists = idle.view().messages.len() as u32;
+    idle.idle();
+    let mut between = LiveClient::login(new.port(), &user.login, &user.password);
+    between.select("INBOX");
+    world::follow(&new, &user, old.port());
+    world::cut_over(&new, &user);
+    idle.silence(QUIET);
+    world::deliver(&new, &user, "after the move");
+    idle.wait_for(SOON, |event| *event == Event::Exists(exists + 1));
+    idle.done();
+    idle.fetch_all();
+    idle.assert_in_step();
+    between.fetch_all();
+    between.assert_in_step();
+    idle.logout();
+    between.logout();
+    new.check();
 }
 
 #[test]
 fn mail_through_lmtp_reaches_the_side_that_has_the_mailbox() {
     let world = World::new();
-    let mut wire = world.new.login(&world.user);
-    let exists = wire.ok("SELECT INBOX").number("EXISTS").unwrap();
-    let tag = wire.idle();
+    let mut client = login(&world);
+    client.select("INBOX");
+    let exists = client.view().messages.len() as u32;
+    client.idle();
     world::deliver(&world.new, &world.user, "before");
-    assert_eq!(next(&mut wire), format!("* {} EXISTS", exists + 1));
+    client.wait_for(SOON, |event| *event == Event::Exists(exists + 1));
     world.follow();
     world.cut_over();
     world::deliver(&world.new, &world.user, "after");
-    loop {
-        let line = next(&mut wire);
-        if line == format!("* {} EXISTS", exists + 2) {
-            break;
-        }
-        assert!(line.contains("RECENT"), "{line}");
-    }
-    assert!(wire.done(&tag).is_ok());
+    client.wait_for(SOON, |event| *event == Event::Exists(exists + 2));
+    client.done();
+    client.logout();
+    world.new.check();
+}
+
+#[test]
+fn what_still_reaches_the_old_platform_comes_over_once() {
+    let mut world = World::new();
+    let mut client = login(&world);
+    client.select("INBOX");
+    let exists = client.view().messages.len() as u32;
+    world.follow();
+    world.cut_over();
+    // Both sides give the same UID to different messages.
+    world::deliver(&world.new, &world.user, "here");
+    told(&mut client, exists + 1);
+    world.old.deliver("anne@example.org", b"Subject: straggler\r\n\r\nx\r\n");
+    told(&mut client, exists + 2);
+    client.fetch_all();
+    client.assert_in_step();
+    world.new.restart();
+    std::thread::sleep(Duration::from_secs(3));
+    let mut again = login(&world);
+    again.select("INBOX");
+    assert_eq!(again.view().messages.len() as u32, exists + 2);
+    again.logout();
     world.new.check();
 }

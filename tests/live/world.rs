@@ -35,6 +35,11 @@ impl World {
     pub fn cut_over(&self) {
         cut_over(&self.new, &self.user);
     }
+
+    /// The receipt for machines.
+    pub fn receipt(&self) -> serde_json::Value {
+        self.new.json(&["move", "receipt", &self.user.login], "")
+    }
 }
 
 /// A Sterna with a platform "old" on these ports of 127.0.0.1.

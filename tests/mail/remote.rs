@@ -54,3 +54,43 @@ fn mail_for_a_mailbox_on_another_platform_is_handed_to_it() {
     assert_eq!(messages(&mut site.sterna.login(&dora), "INBOX").len(), 1);
     site.sterna.check();
 }
+
+#[test]
+fn mail_goes_to_a_platform_and_comes_home_by_the_route_of_the_day() {
+    let lmtp = Port::free();
+    let extra = format!(
+        "protocols = imap lmtp\nservice lmtp {{\n inet_listener lmtp {{\n address = 127.0.0.1\n port = {}\n }}\n}}\n",
+        lmtp.number()
+    );
+    let mut dovecot = Dovecot::with(DovecotOptions { extra, ..DovecotOptions::default() });
+    let remote = dovecot.user("dora@here.test", "secret");
+    let site = Site::start();
+    site.sterna.user("dora@here.test", "secret");
+    let cli = |words: &[&str]| site.sterna.cli(words, "").success();
+    let imap = format!("imap://127.0.0.1:{}?tls=none", dovecot.port());
+    cli(&["platform", "add", "old", "--imap", &imap]);
+    cli(&["account", "set", "dora@here.test", "--platform", "old"]);
+    // The operator forgot to say where mail goes: it waits, and nobody is refused.
+    site.receive("bob@there.test", &["dora@here.test"], &letter("bob@there.test", "dora@here.test", "no way yet"));
+    let route = format!("lmtp://127.0.0.1:{}?tls=none", lmtp.number());
+    cli(&["platform", "set", "old", "--deliver", &route]);
+    cli(&["queue", "retry", "--recipient", "dora@here.test"]);
+    site.wait_for_empty_queue();
+    // An alias of here leads there.
+    cli(&["alias", "add", "sales@here.test", "dora@here.test"]);
+    site.receive("bob@there.test", &["sales@here.test"], &letter("bob@there.test", "sales@here.test", "by alias"));
+    site.wait_for_empty_queue();
+    let arrived = messages(&mut dovecot.login(&remote), "INBOX").concat();
+    assert!(arrived.contains("Subject: no way yet") && arrived.contains("Subject: by alias"), "{arrived}");
+    // The platform is away for good; what waits for it is delivered where the mailbox is by then.
+    dovecot.stop();
+    site.receive("bob@there.test", &["dora@here.test"], &letter("bob@there.test", "dora@here.test", "while away"));
+    cli(&["account", "set", "dora@here.test", "--here"]);
+    cli(&["queue", "retry", "--recipient", "dora@here.test"]);
+    site.wait_for_empty_queue();
+    let dora = sterna_tests::User { login: "dora@here.test".to_owned(), password: "secret".to_owned() };
+    let here = messages(&mut site.sterna.login(&dora), "INBOX");
+    assert_eq!(here.len(), 1);
+    assert!(here[0].contains("Subject: while away"), "{}", here[0]);
+    site.sterna.check();
+}

@@ -16,6 +16,7 @@ mod dovecot;
 mod guard;
 mod janitor;
 mod leftovers;
+pub mod live;
 mod maildir;
 pub mod malformed;
 mod mbsync;
@@ -36,6 +37,7 @@ pub mod wire;
 
 pub use cyrus::{Cyrus, CyrusOptions};
 pub use dovecot::{Certificate, Dovecot, DovecotOptions, Storage, User};
+pub use live::LiveClient;
 pub use maildir::MaildirTree;
 pub use mbsync::{Mbsync, MbsyncOptions, MbsyncReport};
 pub use memory::{Memory, tree_memory};

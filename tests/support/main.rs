@@ -5,6 +5,7 @@ mod clients;
 mod cyrus;
 mod dovecot;
 mod faults;
+mod live;
 mod odd_mail;
 mod platform;
 mod postgres;

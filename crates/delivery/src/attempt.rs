@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use sterna_core::Address;
-use sterna_store::Result;
+use sterna_store::{Result, Route};
 
 use crate::deposit::{Deposit, failure};
 use crate::header::Traces;
@@ -36,6 +36,8 @@ pub(crate) enum Attempt {
     Refused(Refusal),
     /// Nothing was done.
     Deferred(Refusal),
+    /// The same, as long as the mailbox moves.
+    Held,
     NotHere {
         route: String,
     },
@@ -93,7 +95,8 @@ impl Inner {
                         failure(&error).into()
                     }
                 },
-                Ok(Resolved::NotHere { route }) => Attempt::NotHere { route },
+                Ok(Resolved::NotHere { route }) => self.relay(route).await,
+                Ok(Resolved::Held) => Attempt::Held,
                 Ok(Resolved::NotOurs) => Attempt::NotOurs,
                 Ok(Resolved::Refused(refusal)) => Attempt::Refused(refusal),
                 Err(error) => {
@@ -124,6 +127,22 @@ impl Inner {
     /// Where a recipient leads; `any`: only whether it leads anywhere.
     pub async fn resolve(&self, recipient: &Recipient, traces: &Traces, any: bool) -> Result<Resolved> {
         Resolver { store: &self.store, config: &self.config, srs: &self.srs, traces, any }.resolve(recipient).await
+    }
+
+    /// Where mail for a mailbox that is not here goes now.
+    async fn relay(&self, route: Route) -> Attempt {
+        match route {
+            Route::Platform(name) => match self.platforms.route(&self.store, &name).await {
+                Ok(Ok(route)) => Attempt::NotHere { route },
+                Ok(Err(refusal)) => Attempt::Deferred(refusal),
+                Err(error) => {
+                    tracing::warn!(%error, platform = name, "a platform cannot be looked up");
+                    failure(&error).into()
+                }
+            },
+            // `local` is never asked for; what is not understood is the runner's to refuse.
+            Route::Local | Route::Relay(_) => Attempt::NotHere { route: route.to_string() },
+        }
     }
 
     /// Queues what leads away. Gives back the mailboxes that are here, and whether something was queued.

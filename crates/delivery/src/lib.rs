@@ -21,6 +21,7 @@ mod letter;
 mod mail;
 pub mod notice;
 mod place;
+mod platforms;
 pub mod queued;
 mod resolve;
 mod scripted;

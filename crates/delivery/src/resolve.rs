@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use sterna_core::Address;
-use sterna_store::{AccountRecord, AccountStatus, DomainRecord, Found, Result, Store};
+use sterna_store::{AccountRecord, AccountStatus, DomainRecord, Found, Result, Route, Store};
 
 use crate::address::Mailbox;
 use crate::header::Traces;
@@ -17,9 +17,6 @@ const MAX_TARGETS: usize = 1_000;
 
 /// Aliases and forwards one behind the other.
 const MAX_DEPTH: usize = 16;
-
-/// The account's route that keeps its mailbox here although its domain's mail goes to a remote platform.
-const LOCAL: &str = "local";
 
 /// A mailbox of this store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,8 +49,10 @@ pub(crate) enum Resolved {
     Places(Places),
     /// The mailbox is on a platform.
     NotHere {
-        route: String,
+        route: Route,
     },
+    /// The mailbox is being moved at this moment.
+    Held,
     NotOurs,
     Refused(Refusal),
 }
@@ -115,8 +114,9 @@ impl Resolver<'_> {
         }
         match found {
             Found::NotOurs => Ok(Resolved::NotOurs),
+            Found::Account { held: true, .. } => Ok(Resolved::Held),
             Found::Account { record, domain, .. } => {
-                if let Some(route) = route(&record, &domain) {
+                if let Some(route) = elsewhere(record.place(&domain)) {
                     return Ok(Resolved::NotHere { route });
                 }
                 if record.status == AccountStatus::Suspended {
@@ -139,8 +139,8 @@ impl Resolver<'_> {
                 }
                 self.expand(Some((record.address, None)), record.targets).await
             }
-            Found::Unknown(domain) | Found::CatchAll { domain, .. } if domain.route.is_some() => {
-                Ok(Resolved::NotHere { route: domain.route.unwrap_or_default() })
+            Found::Unknown(domain) | Found::CatchAll { domain, .. } if domain.place() != Route::Local => {
+                Ok(Resolved::NotHere { route: domain.place() })
             }
             Found::CatchAll { target, .. } => {
                 self.expand(mailbox.spellings().into_iter().next().map(|a| (a, None)), vec![target]).await
@@ -189,8 +189,8 @@ impl Resolver<'_> {
                     found.away.push(away(by, false));
                     continue;
                 }
-                Step::Found(Found::Account { record, domain, .. }) => {
-                    if route(&record, &domain).is_some() {
+                Step::Found(Found::Account { record, domain, held, .. }) => {
+                    if held || record.place(&domain) != Route::Local {
                         found.away.push(away(None, true));
                         continue;
                     }
@@ -218,10 +218,12 @@ impl Resolver<'_> {
                     }
                     (record.address, record.targets)
                 }
-                Step::Found(Found::CatchAll { target, domain }) if domain.route.is_none() => (address, vec![target]),
+                Step::Found(Found::CatchAll { target, domain }) if domain.place() == Route::Local => {
+                    (address, vec![target])
+                }
                 // A platform knows.
                 Step::Found(Found::Unknown(domain) | Found::CatchAll { domain, .. }) | Step::Impossible(domain)
-                    if domain.route.is_some() =>
+                    if domain.place() != Route::Local =>
                 {
                     found.away.push(away(None, true));
                     continue;
@@ -275,7 +277,7 @@ fn keeps(account: &AccountRecord) -> bool {
     account.keep_copy || account.forwards.is_empty() || account.forwards.contains(&account.address)
 }
 
-/// The platform that has the mailbox, if it is not here.
-fn route(account: &AccountRecord, domain: &DomainRecord) -> Option<String> {
-    account.route.as_ref().or(domain.route.as_ref()).filter(|route| *route != LOCAL).cloned()
+/// A route, if it leads away from here.
+fn elsewhere(route: Route) -> Option<Route> {
+    (route != Route::Local).then_some(route)
 }

@@ -12,6 +12,7 @@ use crate::attempt::{Attempt, DIRECT};
 use crate::deposit::failure;
 use crate::header::Traces;
 use crate::notice::Notice;
+use crate::platforms::Platforms;
 use crate::resolve::{Places, Resolved};
 use crate::scripted::SCRIPT_MEMORY;
 use crate::signer::Signer;
@@ -33,6 +34,7 @@ pub(crate) struct Inner {
     /// Of mail of our own making.
     pub signer: Option<Arc<dyn Signer>>,
     pub inboxes: Inboxes,
+    pub platforms: Platforms,
     pub turns: Turns,
     /// Kilobytes.
     pub script_memory: Semaphore,
@@ -56,6 +58,7 @@ impl Delivery {
             config,
             signer,
             inboxes: Inboxes::default(),
+            platforms: Platforms::default(),
             turns: Turns::default(),
             script_memory: Semaphore::new(SCRIPT_MEMORY),
         }))
@@ -82,7 +85,7 @@ impl Delivery {
         let resolved = self.0.resolve(&Recipient::new(address), &Traces::default(), true).await?;
         Ok(match resolved {
             Resolved::NotOurs => Verdict::NotOurs,
-            Resolved::NotHere { .. } => Verdict::Accept,
+            Resolved::NotHere { .. } | Resolved::Held => Verdict::Accept,
             Resolved::Refused(refusal) => Verdict::Refuse(refusal),
             Resolved::Places(Places { here, away }) => match here.first() {
                 Some(place) if away.is_empty() && here.len() == 1 => {
@@ -111,8 +114,9 @@ impl Delivery {
             true => vec![waiting; recipients.len()],
             false => self.0.attempt(mail, recipients).await,
         };
-        let queued =
-            |attempt: &Attempt| matches!(attempt, Attempt::Deferred(_) | Attempt::NotHere { .. } | Attempt::NotOurs);
+        let queued = |attempt: &Attempt| {
+            matches!(attempt, Attempt::Deferred(_) | Attempt::Held | Attempt::NotHere { .. } | Attempt::NotOurs)
+        };
         let left: Vec<Recipient> =
             recipients.iter().zip(&attempts).filter(|(_, a)| queued(a)).map(|(r, _)| r.clone()).collect();
         let refusal = match left.is_empty() {
@@ -129,7 +133,7 @@ impl Delivery {
             Attempt::Done => Outcome::Delivered,
             Attempt::Queued => Outcome::Queued,
             Attempt::Refused(refusal) => Outcome::Refused(refusal),
-            Attempt::Deferred(_) | Attempt::NotHere { .. } | Attempt::NotOurs => match &refusal {
+            Attempt::Deferred(_) | Attempt::Held | Attempt::NotHere { .. } | Attempt::NotOurs => match &refusal {
                 Some(refusal) => Outcome::Deferred(refusal.clone()),
                 None => Outcome::Queued,
             },
@@ -145,6 +149,7 @@ impl Delivery {
             Some(Attempt::Done | Attempt::Queued) => Delivered::Done,
             Some(Attempt::Refused(refusal)) => Delivered::Refused(refusal),
             Some(Attempt::Deferred(refusal)) => Delivered::Deferred(refusal),
+            Some(Attempt::Held) => Delivered::Held,
             Some(Attempt::NotHere { route }) => Delivered::NotHere { route },
             Some(Attempt::NotOurs) => Delivered::NotOurs,
             None => Delivered::Deferred(Refusal::new(451, "4.3.0", "nothing was tried")),

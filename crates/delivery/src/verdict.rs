@@ -69,6 +69,8 @@ pub enum Delivered {
     Refused(Refusal),
     /// Not for the moment; nothing was delivered.
     Deferred(Refusal),
+    /// The mailbox is being moved at this moment: it is to wait, and that is not its fault. Nothing was delivered.
+    Held,
     /// The mailbox lies on a remote platform: `lmtp://HOST:PORT?tls=…` or `smtp://…`.
     NotHere {
         /// Where, as the directory has it.

@@ -38,6 +38,27 @@ pub(crate) struct Cursor {
     pub refused: Option<String>,
     /// The move created the mailbox, and may delete it again.
     pub created: bool,
+    /// Where both sides were at the flip. From then on `done` and `missing` go on for the source's UIDs alone: what comes
+    /// there has other UIDs here. Means nothing before the route has changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flip: Option<FlipMark>,
+}
+
+/// One folder at the flip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FlipMark {
+    /// UIDNEXT of the source: a message with this UID or a greater one came later.
+    pub source_uid_next: u32,
+    /// HIGHESTMODSEQ of the source; 0: it keeps none.
+    pub source_modseq: u64,
+    /// UIDNEXT here.
+    pub uid_next: u64,
+    /// Messages that came to the source later and were brought over.
+    #[serde(default)]
+    pub stragglers: u64,
+    /// Their bytes.
+    #[serde(default)]
+    pub straggler_bytes: u64,
 }
 
 /// What STATUS told; equal figures mean that nothing changed.
@@ -118,7 +139,7 @@ pub(crate) fn put(tx: &Tx<'_>, source: &[u8], mailbox: MailboxId, cursor: &Curso
 }
 
 /// As on the wire: `1:500,700`.
-mod uid_set {
+pub(crate) mod uid_set {
     use super::*;
 
     pub fn serialize<S: Serializer>(set: &NumberSet, serializer: S) -> Result<S::Ok, S::Error> {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sterna_core::AccountId;
+use sterna_frontdoor::HoldError;
 use sterna_imap::client::{self, Retry};
 
 /// An error of a move, an import or an export.
@@ -20,6 +21,12 @@ pub enum Error {
     /// The source answers in a way that nothing may be concluded from.
     #[error("{0}")]
     Doubtful(String),
+    /// The account could not be held, or not for long enough.
+    #[error("{0}")]
+    Hold(#[from] HoldError),
+    /// The sides were not equal under the hold.
+    #[error("{0}")]
+    Unequal(String),
     /// The store cannot take what is given to it.
     #[error("{0}")]
     Store(#[from] sterna_store::Error),
@@ -71,7 +78,8 @@ impl Error {
                 sterna_pop3::client::Retry::After(wait) => Retry::After(wait),
                 sterna_pop3::client::Retry::Never => Retry::Never,
             },
-            Error::Doubtful(_) => Retry::Now,
+            Error::Doubtful(_) | Error::Unequal(_) => Retry::Now,
+            Error::Hold(HoldError::Deadline(_) | HoldError::Taken) => Retry::Now,
             Error::Store(sterna_store::Error::DiskFull) => Retry::After(DISK_FULL_WAIT),
             Error::Store(sterna_store::Error::Unavailable(_)) => Retry::Now,
             _ => Retry::Never,

@@ -19,6 +19,7 @@
 //! # drop(watched); Ok(()) }
 //! ```
 
+mod back;
 mod cancel;
 mod cursor;
 mod cutover;

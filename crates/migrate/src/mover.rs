@@ -137,7 +137,16 @@ impl Mover {
         let lease = self.store.seize(account, JobKind::Move, self.term).await?;
         let planned = async {
             let record = match self.load(account).await {
-                Ok((old, _)) if old.source == source => Record { options, failure: None, ..old },
+                Ok((old, _)) if old.state.is_here() && (old.state != State::Settled || old.source == source) => {
+                    let state = old.state.as_str();
+                    return Err(Error::Invalid(format!(
+                        "the move is {state}: the mailbox is here, and would be overwritten; roll the move back first"
+                    )));
+                }
+                Ok((old, _)) if old.source == source => {
+                    let state = if old.state == State::RolledBack { State::Following } else { old.state };
+                    Record { options, failure: None, state, ..old }
+                }
                 Ok(_) | Err(Error::NoMove(_)) => Record::planned(source, options, now),
                 Err(e) => return Err(e),
             };

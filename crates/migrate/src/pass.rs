@@ -39,6 +39,14 @@ pub(crate) struct Pass<'p> {
     pending: Vec<Pending>,
 }
 
+/// What a pass found.
+pub(crate) struct Outcome {
+    /// The source's folders as they were when it began.
+    pub listing: Arc<Listing>,
+    /// Mailboxes, roles or subscriptions had to follow; messages are counted by the context.
+    pub changed: bool,
+}
+
 /// Connections at work. Dropping it stops them.
 struct Fetchers {
     work: mpsc::Sender<Work>,
@@ -66,16 +74,18 @@ impl<'p> Pass<'p> {
     }
 
     /// Runs it.
-    pub async fn run(mut self, connection: &mut Connection) -> Result<()> {
+    pub async fn run(mut self, connection: &mut Connection) -> Result<Outcome> {
         let account = &self.context.account;
         let delimiter = account.read(apply::settled_delimiter).await?;
         let listing = Arc::new(Listing::read(connection, delimiter).await?);
         let (unread, changed) = (listing.clone(), listing.clone());
-        let mailboxes = match account.read(move |tx| apply::unchanged(tx, &unread)).await? {
+        let known = account.read(move |tx| apply::unchanged(tx, &unread)).await?;
+        let mut changed_folders = known.is_none();
+        let mailboxes = match known {
             Some(mailboxes) => mailboxes,
             None => account.write(move |tx| apply::apply(tx, &changed)).await?,
         };
-        gone::remove(connection, self.context, &listing).await?;
+        changed_folders |= gone::remove(connection, self.context, &listing).await?;
         let cursors = account.read(|tx| tx.move_folders()).await?;
         let selectable = listing.folders.iter().filter(|f| f.selectable);
         self.context.reporter.set(|p| {
@@ -94,7 +104,7 @@ impl<'p> Pass<'p> {
         self.finish().await?;
         self.context.counters.passes.fetch_add(1, Ordering::Relaxed);
         self.context.reporter.set(|p| p.folder.clear());
-        Ok(())
+        Ok(Outcome { listing, changed: changed_folders })
     }
 
     /// Opens one folder and carries over what differs.

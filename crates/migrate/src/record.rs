@@ -162,9 +162,10 @@ impl Record {
         }
     }
 
-    /// The state's name, `failed` while a failure stands.
+    /// The state's name, `failed` while a failure stands; a mailbox that is served here is not failed by what its old side
+    /// does.
     pub fn state_name(&self) -> &'static str {
-        if self.failure.is_some() { "failed" } else { self.state.as_str() }
+        if self.failure.is_some() && !self.state.is_here() { "failed" } else { self.state.as_str() }
     }
 
     /// Whether a run should take it up by itself: it is neither through nor waits for somebody.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sterna_core::{ModSeq, Uid};
-use sterna_imap::client::{Backoff, Connection, ErrorKind};
+use sterna_imap::client::{Backoff, Connection, ErrorKind, Retry as ImapRetry};
 use sterna_imap::codec::mailbox::MailboxName;
 use sterna_pop3::client::Retry;
 use sterna_store::{Lease, Store};
@@ -23,6 +23,12 @@ use crate::transfer::Context;
 
 /// Looks at the POP3 side are so many times rarer than passes while following: each is a login.
 const POP3_RARER: u32 = 10;
+
+/// An old side that refuses is asked again so rarely.
+const RARELY: Duration = Duration::from_secs(300);
+
+/// A connection that was given up under a hold is opened again after this.
+const REOPEN: Duration = Duration::from_secs(1);
 
 /// Changes that come within this time of each other are carried over by one pass.
 const SETTLE: Duration = Duration::from_millis(20);
@@ -57,14 +63,20 @@ impl Run<'_> {
     pub async fn drive(mut self, cancel: &Cancel) -> Result<State> {
         let (mut backoff, mut patience) = (Backoff::default(), patience::pauses());
         let mut connection = None;
-        self.enter(self.record.state.max(State::Seeding)).await?;
+        self.enter(match self.record.state {
+            State::Planned => State::Seeding,
+            // A run was broken off before the flip; its hold has ended with it.
+            State::Holding => State::Following,
+            state => state,
+        })
+        .await?;
         loop {
-            let error = match cancel.or(self.attempt(&mut connection)).await {
-                Ok(()) if !self.record.options.follow => {
+            let error = match cancel.or(self.step(&mut connection)).await {
+                Ok(false) => {
                     self.goodbye(connection).await;
                     return Ok(self.record.state);
                 }
-                Ok(()) => {
+                Ok(true) => {
                     backoff.reset();
                     patience.reset();
                     match cancel.or(self.wait_for_news(&mut connection)).await {
@@ -94,7 +106,12 @@ impl Run<'_> {
                 self.fail(&error, wait).await?;
                 cancel.or(self.wait_for_store(wait.unwrap_or_default(), &mut patience)).await?;
             } else {
-                let wait = backoff.next(error.retry());
+                let retry = match (error.retry(), self.record.state.is_here()) {
+                    // The mailbox is here: its old side is asked again until the window closes, whatever it says.
+                    (ImapRetry::Never, true) => ImapRetry::After(RARELY),
+                    (retry, _) => retry,
+                };
+                let wait = backoff.next(retry);
                 self.fail(&error, wait).await?;
                 let tired = !self.record.options.follow && backoff.failures() >= self.record.options.attempts;
                 let Some(wait) = wait.filter(|_| !tired) else { return self.give_up(error, cancel).await };
@@ -127,7 +144,7 @@ impl Run<'_> {
     }
 
     /// One pass; the first complete one is followed by another, for what changed meanwhile.
-    async fn attempt(&mut self, connection: &mut Option<Connection>) -> Result<()> {
+    pub(crate) async fn attempt(&mut self, connection: &mut Option<Connection>) -> Result<()> {
         let begun = Instant::now();
         let result = match self.record.source.protocol {
             Protocol::Imap => self.over_imap(connection).await,
@@ -167,7 +184,7 @@ impl Run<'_> {
 
     /// The POP3 side of an IMAP source, when it is due. That it cannot be read stops nothing while the move follows, nor
     /// where somebody must see to it: the record of the exception does.
-    async fn unique_ids(&mut self) -> Result<()> {
+    pub(crate) async fn unique_ids(&mut self) -> Result<()> {
         let Some(login) = &self.login.pop3 else { return Ok(()) };
         let (memory, looked_at) = &mut self.pop3;
         let rarer = self.record.options.interval.saturating_mul(POP3_RARER);
@@ -198,12 +215,17 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Returns when INBOX has news, or when the other folders are due.
+    /// Returns when INBOX has news, when the other folders are due, or when there is a wish.
     async fn wait_for_news(&mut self, connection: &mut Option<Connection>) -> Result<()> {
-        let interval = self.record.options.interval;
+        let interval = self.until_due(self.record.options.interval);
+        let (store, account) = (self.store, self.lease.account);
         let Some(open) = connection.as_mut() else {
-            // POP3 tells of nothing by itself.
-            tokio::time::sleep(interval).await;
+            // POP3 tells of nothing by itself; a connection that a hold broke off is opened again.
+            let pause = if self.record.source.protocol == Protocol::Pop3 { interval } else { interval.min(REOPEN) };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                wished = self.wishes.wait(store, account) => wished?,
+            }
             return Ok(());
         };
         let now = open.select(&MailboxName::inbox(), true, None).await?;
@@ -215,13 +237,19 @@ impl Run<'_> {
         let mut idle = match open.idle().await {
             Ok(idle) => idle,
             Err(e) if matches!(*e.kind, ErrorKind::NotOffered(_) | ErrorKind::No { .. } | ErrorKind::Bad { .. }) => {
-                tokio::time::sleep(interval).await;
+                tokio::select! {
+                    () = tokio::time::sleep(interval) => {}
+                    wished = self.wishes.wait(store, account) => wished?,
+                }
                 return Ok(());
             }
             Err(e) => return Err(e.into()),
         };
-        if idle.wait(interval).await?.is_some() {
-            tokio::time::sleep(SETTLE).await;
+        tokio::select! {
+            news = idle.wait(interval) => if news?.is_some() {
+                tokio::time::sleep(SETTLE).await;
+            },
+            wished = self.wishes.wait(store, account) => wished?,
         }
         idle.done().await?;
         Ok(())
@@ -234,7 +262,7 @@ impl Run<'_> {
         }
     }
 
-    async fn enter(&mut self, state: State) -> Result<()> {
+    pub(crate) async fn enter(&mut self, state: State) -> Result<()> {
         let now = self.store.clock().unix();
         self.record.seeding_at = self.record.seeding_at.or(Some(now));
         let changed = self.record.state != state || self.record.failure.is_some();
@@ -255,7 +283,7 @@ impl Run<'_> {
         self.save_if_possible().await
     }
 
-    async fn save(&mut self) -> Result<()> {
+    pub(crate) async fn save(&mut self) -> Result<()> {
         let now = self.store.clock().unix();
         let stored = self.record.stored(self.lease.account, self.secret.clone(), now)?;
         self.unsaved = true;
@@ -265,7 +293,7 @@ impl Run<'_> {
     }
 
     /// What the store cannot take now is written by the next change.
-    async fn save_if_possible(&mut self) -> Result<()> {
+    pub(crate) async fn save_if_possible(&mut self) -> Result<()> {
         match self.save().await {
             Err(error) if error.is_of_our_store() => {
                 tracing::warn!(account = %self.lease.account, %error, "the record of the move is not written yet");
@@ -275,7 +303,7 @@ impl Run<'_> {
         }
     }
 
-    fn show(&self, waiting: Option<String>) {
+    pub(crate) fn show(&self, waiting: Option<String>) {
         let state = self.record.state_name().to_owned();
         self.context.reporter.set(|p| (p.state, p.waiting) = (state, waiting));
     }

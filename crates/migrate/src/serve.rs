@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::mover::Mover;
 use crate::patience;
 use crate::progress::Progress;
-use crate::record::{Record, State};
+use crate::record::Record;
 
 /// Moves of one node that copy at the same time; those that follow do not count.
 const MAX_COPYING: usize = 8;
@@ -34,7 +34,7 @@ struct Run {
 
 impl Run {
     fn is_copying(&self) -> bool {
-        self.progress.borrow().state != State::Following.as_str()
+        matches!(&*self.progress.borrow().state, "planned" | "seeding" | "failed")
     }
 }
 

@@ -106,3 +106,24 @@ fn a_mailbox_with_mail_is_not_sent_to_a_platform_by_hand() {
     let refused = platform.fails("account set anne@example.org --here", "");
     assert!(refused.contains("sterna move cutover anne@example.org"), "{refused}");
 }
+
+#[test]
+fn a_cutover_is_refused_where_it_makes_no_sense() {
+    let mut platform = Platform::init();
+    platform.ok("domain add example.org", "");
+    platform.ok("account add anne@example.org", "");
+    assert!(platform.fails("move cutover anne@example.org", "").contains("--wait"));
+    assert!(platform.fails("move cutover anne@example.org --wait", "").contains("has no move"));
+    platform.serve();
+    assert!(platform.fails("move rollback anne@example.org", "").contains("sterna move start anne@example.org"));
+    platform.ok("move start anne@example.org --from imap://127.0.0.1:1?tls=none --password-stdin", "x\n");
+    let refused = platform.fails("move cutover anne@example.org --json", "");
+    assert!(refused.contains("anne@example.org: the mailbox of anne@example.org is served here already"), "{refused}");
+    assert!(platform.fails("move rollback anne@example.org", "").contains("was never cut over"));
+    platform.ok("platform add old --imap imap://127.0.0.1:1?tls=none", "");
+    platform.ok("account set anne@example.org --platform old", "");
+    let asked = json(&platform.ok("move cutover anne@example.org --json", ""));
+    assert_eq!(asked[0]["wanted"], "cutover");
+    assert!(platform.ok("move status anne@example.org", "").contains("asked for: cutover"));
+    platform.stop();
+}

@@ -33,9 +33,9 @@ mod secret;
 mod store;
 
 pub use account::{
-    Account, AccountState, Appended, Copied, Email, FlagChange, FlagsChanged, Import, Imported, IndexEntry, Keysets,
-    Mailbox, MailboxIndex, MailboxTree, MessageRow, MoveException, MoveFolder, NewEmail, NewMailbox, SieveScript,
-    StoredFlags, UidRange,
+    Account, AccountState, Appended, BackFolder, BackMessage, Changed, Copied, Email, FlagChange, FlagsChanged, Import,
+    Imported, IndexEntry, Keysets, Mailbox, MailboxIndex, MailboxTree, MessageRow, MoveException, MoveFolder, NewEmail,
+    NewMailbox, SieveScript, Stored, StoredFlags, UidRange,
 };
 pub use blob::{BlobWriter, Blobs, CHUNK, Collected, PreparedBlob};
 pub use check::{CheckReport, Finding, MAX_FINDINGS, StructureCheck};

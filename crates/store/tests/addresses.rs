@@ -37,7 +37,7 @@ impl Fixture {
         match self.store.lookup(&address(text)).await.unwrap() {
             Found::NotOurs => "not ours".into(),
             Found::Unknown(domain) => format!("unknown at {}", domain.name),
-            Found::Account { record, domain, detail } => {
+            Found::Account { record, domain, detail, .. } => {
                 assert_eq!(domain.name, "example.org");
                 format!("account {} {}", record.address, detail.unwrap_or_default())
             }

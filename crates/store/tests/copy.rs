@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use sterna_core::{AccountId, Address, BlobId, Flags, MailboxId, ManualClock, ModSeq, Role, SystemFlags, UidValidity};
 use sterna_store::{
-    Account, AccountCopy, AccountRecord, BlobWriter, CHUNK, CopyProgress, DkimAlgorithm, DkimKey, DkimState,
-    DomainChange, Error, Import, JobKind, MoveFolder, MoveRecord, NewMailbox, NewQueued, NewQueuedRecipient,
-    QueueFilter, QueueId, QueuedMessage, QueuedRecipient, SendingLock, Settled, Store, StoreConfig, StoreCopy,
-    SubmissionLimits, UidRange,
+    Account, AccountCopy, AccountRecord, BackFolder, BackMessage, BlobWriter, CHUNK, CopyProgress, DkimAlgorithm,
+    DkimKey, DkimState, DomainChange, Error, Import, JobKind, MoveFolder, MoveRecord, NewMailbox, NewQueued,
+    NewQueuedRecipient, QueueFilter, QueueId, QueuedMessage, QueuedRecipient, SendingLock, Settled, Store, StoreConfig,
+    StoreCopy, SubmissionLimits, UidRange,
 };
 use support::{email, flags, range, uid};
 
@@ -108,6 +108,9 @@ async fn fill(config: &StoreConfig) {
             tx.set_namespace('.', "INBOX.")?;
             tx.set_dangling_subscription("gone/élan", true)?;
             tx.put_move_folder(&MoveFolder { source: vec![255, 0, 1], mailbox: Some(sent), cursor: "{}".into() })?;
+            let folder = BackFolder { mailbox: sent, source: vec![255, 0, 1], state: "{}".into() };
+            tx.put_back_folder(&folder)?;
+            tx.put_back_messages(sent, &[BackMessage { uid: uid(1), there: uid(9) }])?;
             tx.add_move_exception(b"x", Some(uid(7)), "the source refuses it")?;
             tx.add_move_exception(b"", None, "the whole account")
         })

@@ -162,6 +162,11 @@ async fn a_copy_shares_the_email_and_a_move_leaves_a_tombstone() {
     assert!(f.account.index(inbox).await.unwrap().is_empty());
     let gone = f.account.read(move |tx| tx.vanished_since(inbox, since)).await.unwrap();
     assert_eq!(gone, [uid(1), uid(2)]);
+    // Which e-mail it was is known still: a way back finds by it what was moved.
+    let gone = f.account.read(move |tx| tx.expunged_since(inbox, since)).await.unwrap();
+    assert_eq!(gone, [(uid(1), Some(emails[1])), (uid(2), Some(emails[2]))]);
+    let places = f.account.read(move |tx| tx.places(gone[0].1.unwrap())).await.unwrap();
+    assert_eq!(places, [(other, uid(1)), (other, uid(2))]);
     f.sound().await;
 }
 

@@ -282,6 +282,27 @@ impl ImapWire {
         }
     }
 
+    /// Waits until there is something to read: a response has begun, or the connection is closed. `false` when neither
+    /// happens within `timeout`. Unlike a timeout of [`ImapWire::read`] it loses nothing.
+    pub fn ready(&mut self, timeout: Duration) -> bool {
+        if !self.reader.buffer().is_empty() {
+            return true;
+        }
+        let stream = self.reader.get_ref();
+        let usual = stream.read_timeout().unwrap();
+        // A timeout of zero would mean none.
+        stream.set_read_timeout(Some(timeout.max(Duration::from_millis(1)))).unwrap();
+        let waited = self.reader.fill_buf().map(|_| ());
+        self.reader.get_ref().set_read_timeout(usual).unwrap();
+        // Any other error is a closed connection, which `read` will tell of.
+        !waited.is_err_and(|e| matches!(e.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut))
+    }
+
+    /// The client's own port: it names the TCP connection.
+    pub fn local_port(&self) -> u16 {
+        self.reader.get_ref().local_addr().unwrap().port()
+    }
+
     /// Closes the connection without a word.
     pub fn cut(self) {
         let _ = self.reader.get_ref().shutdown(std::net::Shutdown::Both);

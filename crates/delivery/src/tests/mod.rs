@@ -4,6 +4,7 @@ mod accept;
 mod addresses;
 mod forwards;
 mod junk;
+mod moving;
 mod queue;
 mod quota;
 mod scripts;

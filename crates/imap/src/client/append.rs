@@ -77,7 +77,7 @@ impl Connection {
     }
 
     /// Appends messages in one round trip: as one command with MULTIAPPEND (RFC 3502), which stores all or none, else as
-    /// pipelined commands. The answers are in the order of the messages.
+    /// pipelined commands, of which some may be done when another is refused. The answers are in the order of the messages.
     pub async fn append_all(&mut self, mailbox: &MailboxName, messages: &[NewMessage]) -> Result<Vec<Appended>, Error> {
         self.must_be_free()?;
         let Some((first, rest)) = messages.split_first() else { return Ok(Vec::new()) };
@@ -87,11 +87,16 @@ impl Connection {
         if !self.capabilities().has("MULTIAPPEND") {
             let tags: Vec<Tag> = messages.iter().map(|m| self.send_whole(mailbox, m)).collect();
             let mut all = Vec::with_capacity(tags.len());
+            let mut first = Ok(());
             for tag in tags {
-                let status = self.finish(tag, |_| {}).await?;
-                all.push(appended(&status).into_iter().next());
+                // A refusal is given when all have ended, so that the connection stays usable.
+                match self.finish(tag, |_| {}).await {
+                    Ok(status) => all.push(appended(&status).into_iter().next()),
+                    Err(error) if !error.connection_usable() => return Err(error),
+                    Err(error) => first = first.and(Err(error)),
+                }
             }
-            return Ok(all);
+            return first.map(|()| all);
         }
         let tag = self.send_head(mailbox, &first.flags, first.date, first.body.len() as u64);
         self.push(tag, &first.body);

@@ -4,7 +4,14 @@
 //! the source reads it and does it. All that happens is told in [`Cutover`], a part of the move's record. A crash before the
 //! route has changed leaves a move that follows, one after it a move that is flipped: the flip is one transaction.
 
+mod after;
 mod ask;
+mod flip;
+mod hold;
+mod prepare;
+mod rollback;
+mod step;
+mod stragglers;
 mod told;
 mod wish;
 

@@ -135,6 +135,9 @@ pub struct Undone {
     /// When the route changed back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<i64>,
+    /// When the copy here was made a mirror of the old side again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mirrored_at: Option<i64>,
     /// Holds that did not come to that.
     pub failed_holds: u32,
     /// Why the last try failed; without a time for the next one, the wish was given up.

@@ -13,7 +13,7 @@ use super::CutoverOptions;
 use crate::error::{Error, Result};
 
 /// Between two looks for a wish of another node.
-const POLL: Duration = Duration::from_millis(500);
+const POLL: Duration = Duration::from_secs(1);
 
 /// A wish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

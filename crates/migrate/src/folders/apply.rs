@@ -100,6 +100,18 @@ fn holder(tree: &MailboxTree, role: Role) -> Option<&Mailbox> {
     tree.iter().map(|(_, m)| m).find(|m| m.role == Some(role))
 }
 
+/// A place for the messages of a folder that came after the flip, made where there is none.
+pub(crate) fn place(tx: &Tx<'_>, folder: &SourceFolder) -> sterna_store::Result<MailboxId> {
+    let (mailbox, created) = ensure(tx, &mut tx.mailboxes()?, folder)?;
+    if !mailbox.selectable {
+        tx.set_selectable(mailbox.id, true)?;
+    }
+    if created {
+        tx.set_subscribed(mailbox.id, folder.subscribed)?;
+    }
+    Ok(mailbox.id)
+}
+
 /// The mailbox of a folder, made with its parents where it does not exist; `true` if it was made here.
 fn ensure(tx: &Tx<'_>, all: &mut Vec<Mailbox>, folder: &SourceFolder) -> sterna_store::Result<(Mailbox, bool)> {
     let mut parent: Option<Mailbox> = None;

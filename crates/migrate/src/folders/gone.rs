@@ -17,13 +17,14 @@ use crate::cursor::Cursor;
 use crate::error::Result;
 use crate::transfer::Context;
 
-/// Follows deletions at the source.
-pub(crate) async fn remove(connection: &mut Connection, context: &Context, listing: &Listing) -> Result<()> {
+/// Follows deletions at the source; `true` if there was one.
+pub(crate) async fn remove(connection: &mut Connection, context: &Context, listing: &Listing) -> Result<bool> {
     let folders = context.account.read(|tx| tx.move_folders()).await?;
     let listed = |f: &MoveFolder| listing.folders.iter().any(|l| l.wire == f.source);
     let mut lost: Vec<MoveFolder> = folders.into_iter().filter(|f| is_folder(&f.source) && !listed(f)).collect();
     // Children before their parents.
     lost.sort_by_key(|f| std::cmp::Reverse(f.source.len()));
+    let mut removed = false;
     for folder in lost {
         let name = MailboxName::from_wire(&folder.source, connection.encoding());
         match connection.select(&name, true, None).await {
@@ -33,8 +34,9 @@ pub(crate) async fn remove(connection: &mut Connection, context: &Context, listi
             Err(e) => return Err(e.into()),
         }
         context.account.write(move |tx| forget(tx, &folder)).await?;
+        removed = true;
     }
-    Ok(())
+    Ok(removed)
 }
 
 fn forget(tx: &Tx<'_>, folder: &MoveFolder) -> sterna_store::Result<()> {

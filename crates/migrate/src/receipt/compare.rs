@@ -1,53 +1,92 @@
 //! Walks both sides of every folder in step and counts what differs.
 
-use sterna_core::{MailboxId, Uid, UidValidity};
+use sterna_core::{MailboxId, ModSeq, Uid, UidValidity};
 use sterna_imap::client::{Connection, ErrorKind};
 use sterna_imap::codec::sequence::NumberSet;
 use sterna_store::{Account, MoveFolder};
 
 use super::sides::{Line, Side};
 use super::{FolderComparison, ReceiptOptions, shown};
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, FlipMark};
 use crate::error::Result;
 use crate::folders::apply::{is_folder, settled_delimiter};
 use crate::folders::{Listing, SourceFolder};
-use crate::session::Login;
 
 /// Differences of one folder that are spelled out; all are counted.
 const SHOWN: usize = 50;
 
 /// Compares all folders of the source, and those that only this side has.
-pub(super) async fn folders(
+///
+/// `since`: the flip, as the account's MODSEQ. What changed on either side after it is left out, and counted.
+pub(crate) async fn folders(
     account: &Account,
-    login: &Login,
+    connection: &mut Connection,
     options: &ReceiptOptions,
-) -> Result<Vec<FolderComparison>> {
-    let mut connection = login.open().await?;
+    since: Option<ModSeq>,
+) -> Result<Vec<(Vec<u8>, FolderComparison)>> {
     let delimiter = account.read(settled_delimiter).await?;
-    let listing = Listing::read(&mut connection, delimiter).await?;
+    let listing = Listing::read(connection, delimiter).await?;
     let known = account.read(|tx| tx.move_folders()).await?;
     let mut compared = Vec::new();
     for folder in listing.folders.iter().filter(|f| f.selectable) {
         let ours = known.iter().find(|k| k.source == folder.wire);
-        compared.push(folder_of_source(account, &mut connection, folder, ours, options).await?);
+        let cursor = ours.map(|o| Cursor::read(&o.cursor)).transpose()?.unwrap_or_default();
+        let since = match (since, cursor.flip) {
+            (Some(modseq), Some(mark)) => Some(Since { modseq, mark }),
+            // It came to the source after the flip: there is nothing to compare.
+            (Some(_), None) => continue,
+            (None, _) => None,
+        };
+        let sides = Sides { ours, cursor: &cursor, since };
+        let result = folder_of_source(account, connection, folder, &sides, options).await?;
+        compared.push((folder.wire.clone(), result));
     }
     for ours in known.iter().filter(|k| is_folder(&k.source)) {
         if !listing.folders.iter().any(|f| f.wire == ours.source) {
             let reason = "the source has no such folder any more".to_owned();
             let name = shown(&ours.source);
-            compared.push(FolderComparison { name, refused: Some(reason), ..FolderComparison::default() });
+            let result = FolderComparison { name, refused: Some(reason), ..FolderComparison::default() };
+            compared.push((ours.source.clone(), result));
         }
     }
-    // Only a courtesy: everything was read.
-    let _ = connection.logout().await;
     Ok(compared)
+}
+
+/// The flip, for one folder.
+struct Since {
+    modseq: ModSeq,
+    mark: FlipMark,
+}
+
+/// What is known of a folder here.
+struct Sides<'s> {
+    ours: Option<&'s MoveFolder>,
+    cursor: &'s Cursor,
+    since: Option<Since>,
+}
+
+/// UIDs of which either side tells a change after the flip.
+async fn changed_since(
+    account: &Account,
+    mailbox: MailboxId,
+    (source, here): (&Side, &Side),
+    since: &Since,
+) -> Result<NumberSet> {
+    let Since { modseq, mark } = *since;
+    let gone = account.read(move |tx| tx.vanished_since(mailbox, modseq)).await?;
+    let changed_here =
+        here.lines.iter().filter(|(uid, line)| line.modseq > modseq.0 || u64::from(uid.get()) >= mark.uid_next);
+    let changed_there = source.lines.iter().filter(|(uid, line)| {
+        uid.get() >= mark.source_uid_next || mark.source_modseq > 0 && line.modseq > mark.source_modseq
+    });
+    Ok(gone.into_iter().chain(changed_here.chain(changed_there).map(|(uid, _)| *uid)).collect())
 }
 
 async fn folder_of_source(
     account: &Account,
     connection: &mut Connection,
     folder: &SourceFolder,
-    ours: Option<&MoveFolder>,
+    Sides { ours, cursor, since }: &Sides<'_>,
     options: &ReceiptOptions,
 ) -> Result<FolderComparison> {
     let mut result = FolderComparison { name: folder.shown().to_owned(), ..FolderComparison::default() };
@@ -62,22 +101,35 @@ async fn folder_of_source(
     result.source_uid_validity = selected.uid_validity.map_or(0, UidValidity::get);
     result.source_uid_next = selected.uid_next.map(Uid::get);
     result.source_highest_modseq = selected.highest_modseq.unwrap_or_default().0;
-    let source = match (selected.exists, options.verify_bodies) {
+    let mut source = match (selected.exists, options.verify_bodies) {
         (0, _) => Side::default(),
         (_, true) => Side::of_source_bodies(connection).await?,
         (_, false) => Side::of_source(connection).await?,
     };
-    let cursor = ours.map(|o| Cursor::read(&o.cursor)).transpose()?.unwrap_or_default();
-    let here = match ours.and_then(|o| o.mailbox) {
+    let mailbox = ours.and_then(|o| o.mailbox);
+    let here = match mailbox {
         Some(mailbox) => side_here(account, mailbox, options.verify_bodies, &mut result).await?,
         None => None,
     };
-    let Some(here) = here else {
+    let Some(mut here) = here else {
         result.refused = Some("it was not copied yet".to_owned());
         result.source_messages = source.lines.len() as u64;
         return Ok(result);
     };
+    if let (Some(since), Some(mailbox)) = (since, mailbox) {
+        let changed = changed_since(account, mailbox, (&source, &here), since).await?;
+        result.changed_since = changed.len();
+        source.lines.retain(|(uid, _)| !changed.contains(uid.get()));
+        here.lines.retain(|(uid, _)| !changed.contains(uid.get()));
+    }
     walk(&source, &here, &cursor.foreign, &mut result);
+    if since.is_some() {
+        // Both sides go on by themselves since the flip.
+        result.equal = result.uid_validity == result.source_uid_validity
+            && result.source_digest == result.digest
+            && result.only_here == result.added_here;
+        return Ok(result);
+    }
     let identity = result.uid_validity == result.source_uid_validity
         && result.source_uid_next.is_none_or(|next| result.uid_next >= u64::from(next))
         && result.highest_modseq >= result.source_highest_modseq;

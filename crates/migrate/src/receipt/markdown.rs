@@ -1,5 +1,7 @@
 //! A receipt as a page for people.
 
+mod cutover;
+
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ pub(super) fn render(receipt: &Receipt) -> String {
     // Writing to a String cannot fail.
     let _ = header(c, &mut page);
     let _ = folders(c, &mut page);
+    let _ = c.cutover.as_ref().map_or(Ok(()), |told| cutover::render(told, &mut page));
     let _ = exceptions(c, &mut page);
     let _ = writeln!(
         page,
@@ -81,7 +84,9 @@ fn folders(c: &Comparison, page: &mut String) -> std::fmt::Result {
         let (source, here, bytes, validity) = (f.source_messages, f.messages, format_bytes(f.bytes), f.uid_validity);
         writeln!(page, "| {} | {equal} | {source} | {here} | {bytes} | {validity} | `{digest}` |", text(&f.name))?;
     }
-    for f in c.folders.iter().filter(|f| !f.equal || f.added_here > 0 || f.sizes_claimed_wrongly > 0) {
+    for f in
+        c.folders.iter().filter(|f| !f.equal || f.added_here > 0 || f.changed_since > 0 || f.sizes_claimed_wrongly > 0)
+    {
         folder(f, page)?;
     }
     if !c.dangling_subscriptions.is_empty() {
@@ -100,6 +105,7 @@ fn folder(f: &FolderComparison, page: &mut String) -> std::fmt::Result {
         (f.only_source, "only at the source"),
         (f.only_here - f.added_here, "only here"),
         (f.added_here, "added here, left alone"),
+        (f.changed_since, "changed since the flip, not compared"),
         (f.flags_differ, "with other flags"),
         (f.dates_differ, "with another INTERNALDATE"),
         (f.bodies_differ, "with other bytes"),

@@ -3,16 +3,17 @@
 //! Identity is (folder, UIDVALIDITY, UID): flags, keywords, INTERNALDATE with its zone and size are compared for each,
 //! and the bytes where asked for. A person reads it as Markdown, a program as JSON; both are made from the same data.
 
-mod compare;
+pub(crate) mod compare;
 mod markdown;
 mod sides;
 mod sign;
 
 use serde::{Deserialize, Serialize};
-use sterna_core::AccountId;
+use sterna_core::{AccountId, ModSeq};
 use sterna_imap::codec::mailbox::{MailboxName, NameEncoding};
-use sterna_store::Store;
+use sterna_store::{Account, Store};
 
+use crate::cutover::Cutover;
 use crate::error::{Error, Result};
 use crate::folders::apply::ACCOUNT;
 use crate::pop3::audit::{self, Pop3Comparison};
@@ -76,6 +77,9 @@ pub struct FolderComparison {
     pub source_digest: String,
     /// The same of this side. Equal digests: equal folders.
     pub digest: String,
+    /// Messages that changed, came or went on either side after the flip; they are compared no more.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub changed_since: u64,
     /// Why the folder could not be compared, if so.
     pub refused: Option<String>,
     /// The first differences, a sentence each.
@@ -93,6 +97,10 @@ pub struct ReceiptException {
     pub reason: String,
     /// Seconds since 1970.
     pub at: i64,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// What a receipt says.
@@ -129,6 +137,9 @@ pub struct Comparison {
     /// The unique ids that POP3 clients know INBOX by, if the source has a POP3 side.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pop3: Option<Pop3Comparison>,
+    /// The cutover, if one was asked for: the hold, the flip, what came after it, the way back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cutover: Option<Cutover>,
     /// Subscribed names without a folder, on both sides.
     pub dangling_subscriptions: Vec<String>,
     /// What was not carried over as it was.
@@ -169,12 +180,18 @@ pub(crate) async fn make(
 ) -> Result<Receipt> {
     let address = store.accounts(None).await?.into_iter().find(|a| a.id == account).map(|a| a.address.to_string());
     let handle = store.account(account).await?;
+    let since = record.cutover.as_ref().and_then(|cutover| cutover.flip.as_ref());
+    let since = since.filter(|_| record.state.is_here()).map(|flip| ModSeq(flip.modseq));
     let (folders, pop3) = match (record.source.protocol, &login.pop3) {
         (Protocol::Pop3, Some(pop3)) => (vec![audit::only(&handle, pop3, options).await?], None),
-        (_, Some(pop3)) => {
-            (compare::folders(&handle, login, options).await?, Some(audit::beside(&handle, pop3).await?))
+        (_, pop3) => {
+            let folders = both_sides(&handle, login, options, since).await?;
+            let pop3 = match pop3 {
+                Some(pop3) => Some(audit::beside(&handle, pop3).await?),
+                None => None,
+            };
+            (folders, pop3)
         }
-        (_, None) => (compare::folders(&handle, login, options).await?, None),
     };
     let (exceptions, dangling) = handle.read(|tx| Ok((tx.move_exceptions()?, tx.dangling_subscriptions()?))).await?;
     let check = handle.check(sterna_message::check_structure).await?;
@@ -196,6 +213,7 @@ pub(crate) async fn make(
         check_findings,
         folders,
         pop3,
+        cutover: record.cutover.clone(),
         dangling_subscriptions: dangling,
         exceptions: exceptions
             .into_iter()
@@ -208,6 +226,19 @@ pub(crate) async fn make(
             .collect(),
     };
     sign::sign(store.data(), comparison).await
+}
+
+async fn both_sides(
+    account: &Account,
+    login: &Login,
+    options: &ReceiptOptions,
+    since: Option<ModSeq>,
+) -> Result<Vec<FolderComparison>> {
+    let mut connection = login.open().await?;
+    let folders = compare::folders(account, &mut connection, options, since).await?;
+    // Only a courtesy: everything was read.
+    let _ = connection.logout().await;
+    Ok(folders.into_iter().map(|(_, folder)| folder).collect())
 }
 
 /// A folder's name on the wire as people read it.

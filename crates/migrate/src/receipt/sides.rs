@@ -21,6 +21,8 @@ pub(super) struct Line {
     pub size: u64,
     /// Of the bytes; `None` where they were not read.
     pub hash: Option<BlobHash>,
+    /// Of its last change; 0: not told.
+    pub modseq: u64,
 }
 
 /// One side of one folder, by ascending UID.
@@ -52,7 +54,8 @@ impl Side {
         let Some(uid) = fetch.uid else { return };
         let flags = self.intern(&fetch.flags.clone().unwrap_or_default().flags);
         let date = fetch.internal_date.as_ref().and_then(|d| d.parsed);
-        self.lines.push((uid, Line { flags, date, size: size.or(fetch.size).unwrap_or(0), hash }));
+        let modseq = fetch.modseq.map_or(0, |m| m.0);
+        self.lines.push((uid, Line { flags, date, size: size.or(fetch.size).unwrap_or(0), hash, modseq }));
     }
 
     fn sorted(mut self) -> Side {
@@ -65,8 +68,9 @@ impl Side {
     /// From the selected folder of the source, without bodies.
     pub async fn of_source(connection: &mut Connection) -> Result<Side> {
         let mut side = Side::default();
+        let modseq = if connection.capabilities().has("CONDSTORE") { " MODSEQ" } else { "" };
         connection
-            .uid_fetch(None, "UID FLAGS INTERNALDATE RFC822.SIZE", |fetch| {
+            .uid_fetch(None, &format!("UID FLAGS INTERNALDATE RFC822.SIZE{modseq}"), |fetch| {
                 if fetch.size.is_some() {
                     side.push(&fetch, None, None);
                 }
@@ -112,7 +116,8 @@ impl Side {
         let mut blobs: Vec<BlobId> = Vec::new();
         let _ = tx.emails(mailbox, UidRange::ALL, |message, email| {
             let flags = side.intern(&keysets.flags(message.flags));
-            let line = Line { flags, date: Some(email.internaldate), size: email.size, hash: None };
+            let (date, modseq) = (Some(email.internaldate), message.modseq.0);
+            let line = Line { flags, date, size: email.size, hash: None, modseq };
             side.lines.push((message.uid, line));
             if hashes {
                 blobs.push(email.blob);

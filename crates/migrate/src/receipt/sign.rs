@@ -153,6 +153,7 @@ mod tests {
             equal: true,
             check_findings: Vec::new(),
             pop3: None,
+            cutover: None,
             folders: Vec::new(),
             dangling_subscriptions: vec!["Été".into()],
             exceptions: Vec::new(),

@@ -1,13 +1,15 @@
 //! Runs against a real IMAP source, which is another store behind Sterna's own server: leases, and faults of our store.
 //! What other servers do is tested by the black-box suite.
 
+mod back;
+mod cutover;
 mod faults;
 mod leases;
 mod pop3;
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sterna_core::{AccountId, Address, Clock, DateTime, Flags, ManualClock, SystemClock};
@@ -26,12 +28,28 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Faults to come, for commits of a mover.
 #[derive(Clone, Default)]
-pub(crate) struct Faults(Arc<AtomicU32>);
+pub(crate) struct Faults(Arc<AtomicU32>, Arc<Mutex<Option<&'static str>>>);
 
 impl Faults {
     /// The next so many commits are durable, and nobody learns it: the connection is lost while COMMIT is under way.
     fn lose_answers(&self, n: u32) {
         self.0.store(n, Ordering::SeqCst);
+    }
+
+    /// The run breaks off at a named step, once, as if its process had died there.
+    fn break_at(&self, step: &'static str) {
+        *self.1.lock().unwrap() = Some(step);
+    }
+
+    pub fn reached(&self, step: &str) -> Result<()> {
+        let mut wanted = self.1.lock().unwrap();
+        match *wanted == Some(step) {
+            true => {
+                *wanted = None;
+                Err(crate::Error::Cancelled)
+            }
+            false => Ok(()),
+        }
     }
 
     fn left(&self) -> u32 {

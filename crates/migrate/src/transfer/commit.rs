@@ -9,9 +9,10 @@ use std::sync::atomic::Ordering;
 use sterna_core::{DateTime, Flags, ModSeq, Uid};
 use sterna_imap::codec::response_parser::Fetch;
 use sterna_imap::codec::sequence::NumberSet;
-use sterna_store::{Import, Imported, NewEmail, Tx, UidRange};
+use sterna_store::{BackMessage, Import, Imported, NewEmail, Tx, UidRange};
 
 use super::{Context, FolderJob};
+use crate::back;
 use crate::cursor;
 use crate::error::{Error, Result};
 
@@ -70,7 +71,17 @@ pub(super) async fn commit(context: Arc<Context>, folder: Arc<FolderJob>, ready:
 fn write(tx: &Tx<'_>, folder: &FolderJob, ready: Ready) -> sterna_store::Result<(u64, u64)> {
     let mut carried = (0, 0);
     let Ready { emails, mut envelopes, covers, missing } = ready;
-    let present = present(tx, folder, &covers)?;
+    let present = match folder.straggling {
+        // UIDs of a straggler mean nothing here: it takes the next one.
+        true => BTreeSet::new(),
+        false => present(tx, folder, &covers)?,
+    };
+    let mut next = tx.mailbox(folder.mailbox)?.uid_next;
+    // After the change of sides: what was carried back is there and here, and not new.
+    let both = back::on_both_sides(tx, folder.mailbox)?;
+    let ours: NumberSet = both.iter().map(|m| m.there).collect();
+    let same: NumberSet = both.iter().filter(|m| m.uid == m.there).map(|m| m.there).collect();
+    let mut brought = Vec::new();
     cursor::update(tx, &folder.wire, |cursor| {
         if cursor.uid_validity != folder.validity.get() {
             // The folder was begun anew meanwhile: these UIDs mean nothing any more.
@@ -78,7 +89,7 @@ fn write(tx: &Tx<'_>, folder: &FolderJob, ready: Ready) -> sterna_store::Result<
             return Ok(());
         }
         for uid in &present {
-            if !cursor.done.contains(uid.get()) {
+            if !cursor.done.contains(uid.get()) && !same.contains(uid.get()) {
                 cursor.foreign.insert(uid.get());
             }
         }
@@ -89,18 +100,36 @@ fn write(tx: &Tx<'_>, folder: &FolderJob, ready: Ready) -> sterna_store::Result<
         for (uid, mut email) in emails {
             arrived.insert(uid.get());
             let envelope = envelopes.remove(&uid).unwrap_or_default();
+            if ours.contains(uid.get()) {
+                if !same.contains(uid.get()) && !folder.straggling {
+                    cursor.foreign.insert(uid.get());
+                }
+                continue;
+            }
             if present.contains(&uid) && !cursor.foreign.contains(uid.get()) {
                 continue;
             }
-            let target = target(tx, folder, cursor, uid, &batch)?;
+            if folder.straggling && cursor.done.contains(uid.get()) && !cursor.missing.contains(uid.get()) {
+                continue;
+            }
+            let target = match folder.straggling {
+                true => place_behind(folder, &mut next)?,
+                false => target(tx, folder, cursor, uid, &batch)?,
+            };
             email.internaldate = internaldate(tx, folder, uid, &email, &envelope)?;
             note_odd_flags(tx, folder, uid, &envelope.odd)?;
-            let import = Import { modseq: envelope.modseq, saved_at: envelope.saved_at, uidl: None };
+            brought.push(BackMessage { uid: target, there: uid });
+            let modseq = envelope.modseq.filter(|_| !folder.straggling);
+            let import = Import { modseq, saved_at: envelope.saved_at, uidl: None };
             batch.push((target, email, envelope.flags, import));
         }
         let messages = batch.iter().map(|(uid, email, flags, import)| Imported { uid: *uid, email, flags, import });
         tx.import_many(folder.mailbox, &messages.collect::<Vec<_>>())?;
         carried = (batch.len() as u64, batch.iter().map(|(_, email, ..)| email.blob.size).sum());
+        if let Some(mark) = cursor.flip.as_mut().filter(|_| folder.straggling) {
+            mark.stragglers += carried.0;
+            mark.straggler_bytes += carried.1;
+        }
         cursor.missing = cursor.missing.difference(&covers).difference(&arrived);
         for (uid, reason) in missing {
             cursor.missing.insert(uid.get());
@@ -113,7 +142,15 @@ fn write(tx: &Tx<'_>, folder: &FolderJob, ready: Ready) -> sterna_store::Result<
         cursor.done = cursor.done.union(&covers);
         Ok(())
     })?;
+    back::arrived(tx, folder.mailbox, &brought)?;
     Ok(carried)
+}
+
+/// The next UID of the mailbox.
+fn place_behind(folder: &FolderJob, next: &mut u64) -> sterna_store::Result<Uid> {
+    let uid = u32::try_from(*next).ok().and_then(Uid::new);
+    *next += 1;
+    uid.ok_or(sterna_store::Error::UidTaken { mailbox: folder.mailbox, uid: *next })
 }
 
 /// The UID that a message will have here: its own, unless another message was given that one here. Both stay.

@@ -96,12 +96,22 @@ pub(crate) struct FolderJob {
     pub validity: UidValidity,
     /// A batch could not be dealt with: the folder is not equal after this pass.
     pub failed: AtomicBool,
+    /// It is read after the flip: its messages get new UIDs here.
+    pub straggling: bool,
     noted: AtomicUsize,
 }
 
 impl FolderJob {
     pub fn new(name: MailboxName, wire: Vec<u8>, mailbox: MailboxId, validity: UidValidity) -> FolderJob {
-        FolderJob { name, wire, mailbox, validity, failed: AtomicBool::new(false), noted: AtomicUsize::new(0) }
+        FolderJob {
+            name,
+            wire,
+            mailbox,
+            validity,
+            failed: AtomicBool::new(false),
+            straggling: false,
+            noted: AtomicUsize::new(0),
+        }
     }
 
     pub fn fail(&self) {

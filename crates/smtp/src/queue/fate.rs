@@ -13,6 +13,8 @@ pub(super) enum Fate {
     Relayed { by: String, said: String, dsn: bool },
     /// It failed; `by`: the server that refused it.
     Failed { failure: Failure, by: Option<String> },
+    /// Its mailbox is being moved at this moment.
+    Held,
     /// Nothing was tried.
     Untouched,
 }

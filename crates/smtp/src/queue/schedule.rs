@@ -2,6 +2,15 @@
 
 use std::time::Duration;
 
+/// Between two looks whether a mailbox has moved. Not less than the clock's step: it would be due at once.
+pub(super) const HELD: Duration = Duration::from_secs(1);
+
+/// How long a claim itself waits for that. Moves are shorter than this as a rule; longer ones must not occupy transfers.
+pub(super) const HELD_AT_HAND: Duration = Duration::from_millis(300);
+
+/// Between two of its looks.
+pub(super) const HELD_LOOK: Duration = Duration::from_millis(20);
+
 /// Milliseconds since 1970 of the next try: the schedule's step for this many earlier failures, spread by a tenth so that
 /// what failed together does not come back together; not behind the message's end, which gets a last try.
 pub(super) fn next_try(retry: &[Duration], failures: u32, now_ms: i64, expires_ms: i64) -> i64 {

@@ -11,7 +11,7 @@ use sterna_store::{Error, NewQueued, QueueClaim, QueuedRecipient, Settled};
 use super::fate::Fate;
 use super::notices;
 use super::runner::Shared;
-use super::schedule::next_try;
+use super::schedule::{HELD, next_try};
 use crate::client::Failure;
 use crate::dsn::{Kind, Reported};
 
@@ -72,6 +72,8 @@ fn decide(shared: &Shared, claim: &QueueClaim, fates: &[Fate], now_ms: i64) -> D
         let recipient = to_recipient(queued);
         let settled = match fate {
             Fate::Untouched => Settled::Untouched,
+            // No failure, however long it waits already: the move ends soon, one way or the other.
+            Fate::Held => Settled::Later { due_ms: now_ms.saturating_add(millis(HELD)) },
             Fate::Delivered => {
                 let reported = Reported::delivered(recipient.clone());
                 decided.delivered.extend(Some(reported).filter(|_| recipient.notify.success));

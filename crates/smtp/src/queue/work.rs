@@ -17,6 +17,7 @@ use super::hosts::Hop;
 use super::lease::Lease;
 use super::remote::Transfer;
 use super::runner::Shared;
+use super::schedule::{HELD_AT_HAND, HELD_LOOK};
 use super::settle::settle;
 use crate::client::Route;
 
@@ -74,12 +75,13 @@ impl Work<'_> {
         let mut fates = vec![Fate::Untouched; recipients.len()];
         let mut hops: BTreeMap<String, (Hop, Vec<usize>)> = BTreeMap::new();
         let Some((first, rest)) = recipients.split_first() else { return fates };
-        let first = self.deliver_local(mail, first).await;
+        let patience = Instant::now() + HELD_AT_HAND;
+        let first = self.deliver_local(mail, first, patience).await;
         let outside = first == Delivered::NotOurs;
         // A claim has one domain: where the first is not ours, nobody is.
         let rest = rest.iter().map(|recipient| match outside {
             true => Box::pin(std::future::ready(Delivered::NotOurs)),
-            false => self.deliver_local(mail, recipient),
+            false => self.deliver_local(mail, recipient, patience),
         });
         let rest = futures_util::stream::iter(rest.collect::<Vec<_>>()).buffered(AT_ONCE);
         let mut all = std::pin::pin!(futures_util::stream::iter([first]).chain(rest).enumerate());
@@ -87,6 +89,7 @@ impl Work<'_> {
             let (fate, hop) = match delivered {
                 Delivered::Done => (Fate::Delivered, None),
                 Delivered::Refused(refusal) | Delivered::Deferred(refusal) => (Fate::refused(&refusal), None),
+                Delivered::Held => (Fate::Held, None),
                 Delivered::NotOurs => (Fate::Untouched, Some(self.outside(&mail.envelope))),
                 Delivered::NotHere { route } => match route.parse::<Route>() {
                     Ok(route) => (Fate::Untouched, Some(Hop::Route { route, relay: false })),
@@ -122,8 +125,22 @@ impl Work<'_> {
         fates
     }
 
-    fn deliver_local<'m>(&'m self, mail: &'m Mail, recipient: &'m Recipient) -> BoxFuture<'m, Delivered> {
-        Box::pin(self.shared.delivery.deliver_local(mail, recipient))
+    /// While the mailbox moves, tries again until `patience` has run out.
+    fn deliver_local<'m>(
+        &'m self,
+        mail: &'m Mail,
+        recipient: &'m Recipient,
+        patience: Instant,
+    ) -> BoxFuture<'m, Delivered> {
+        Box::pin(async move {
+            loop {
+                let delivered = self.shared.delivery.deliver_local(mail, recipient).await;
+                if delivered != Delivered::Held || self.shared.stopping() || Instant::now() >= patience {
+                    return delivered;
+                }
+                tokio::time::sleep(HELD_LOOK).await;
+            }
+        })
     }
 
     fn outside(&self, envelope: &Envelope) -> Hop {

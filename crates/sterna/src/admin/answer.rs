@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use sterna_migrate::{Failure, Progress, Totals};
+use sterna_migrate::{Cutover, Failure, Progress, Totals};
 
 use super::aliases::AliasInfo;
 use super::dkim::DkimInfo;
@@ -222,7 +222,8 @@ pub struct MoveInfo {
     pub address: String,
     /// Server and mailbox.
     pub source: String,
-    /// `planned`, `seeding`, `following`; `failed` while it does not go on.
+    /// `planned`, `seeding`, `following`, `holding`, `flipped`, `verified`, `settled`, `returning`, `rolled-back`; `failed`
+    /// while it does not go on.
     pub state: String,
     /// It is at work now.
     pub running: bool,
@@ -244,6 +245,10 @@ pub struct MoveInfo {
     pub last_pass_at: Option<i64>,
     /// Why it does not go on.
     pub failure: Option<Failure>,
+    /// What it was asked to do and did not yet do: `cutover` or `rollback`.
+    pub wanted: Option<String>,
+    /// The last cutover that was asked for, and what became of it.
+    pub cutover: Option<Cutover>,
     /// How far the present run is.
     pub progress: Option<ProgressInfo>,
     /// Why the run that was waited for ended without success.

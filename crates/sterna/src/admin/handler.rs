@@ -3,7 +3,7 @@
 use super::answer::{Answer, Event};
 use super::platform::Platform;
 use super::request::Request;
-use super::{accounts, aliases, checks, dkim, domains, files, moves, platforms, queue, sieve};
+use super::{accounts, aliases, checks, cutovers, dkim, domains, files, moves, platforms, queue, sieve};
 use crate::error::Result;
 
 /// Where events go. It must return at once.
@@ -36,6 +36,7 @@ pub(super) async fn run(platform: &Platform, request: Request, events: Events<'_
         Request::Import(request) => files::import(platform, request, events).await,
         Request::Export(request) => files::export(platform, request, events).await,
         Request::MoveStart(start) => moves::start(platform, start, events).await,
+        Request::Cutover(request) => cutovers::run(platform, request, events).await,
         Request::MoveStatus { addresses } => moves::status(platform, &addresses).await,
         Request::MoveReceipt { addresses, verify_bodies } => moves::receipts(platform, &addresses, verify_bodies).await,
     }

@@ -113,7 +113,7 @@ async fn infos(platform: &Platform, records: impl IntoIterator<Item = AccountRec
     Ok(Answer::Moves(infos))
 }
 
-async fn info(platform: &Platform, record: &AccountRecord) -> Result<MoveInfo> {
+pub(super) async fn info(platform: &Platform, record: &AccountRecord) -> Result<MoveInfo> {
     let Some(status) = platform.mover.status(record.id).await? else {
         let address = &record.address;
         return Err(Error::new(format!("{address} has no move; \"sterna move start {address} --from …\" starts one")));
@@ -133,6 +133,8 @@ async fn info(platform: &Platform, record: &AccountRecord) -> Result<MoveInfo> {
         totals: status.record.totals,
         last_pass_at: status.record.last_pass_at,
         failure: status.record.failure,
+        wanted: status.wanted.map(str::to_owned),
+        cutover: status.record.cutover,
         progress: progress.map(|progress| ProgressInfo::from(&*progress.borrow())),
         error: None,
     })

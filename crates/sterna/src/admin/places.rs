@@ -1,5 +1,6 @@
 //! Where mailboxes are to be, said by hand. That is for mailboxes that hold nothing yet: one with mail is moved.
 
+use sterna_migrate::Protocol;
 use sterna_store::{AccountRecord, DomainRecord, Route};
 
 use super::platform::Platform;
@@ -51,14 +52,17 @@ async fn check(platform: &Platform, record: &AccountRecord, old: &Route, new: &R
     if platform.store.hold(record.id).await?.is_some() {
         return Err(Error::new(format!("{address} is being moved at this moment; try again when that is over")));
     }
-    let moving = platform.mover.status(record.id).await?.map(|status| status.record.state.as_str());
+    let status = platform.mover.status(record.id).await?;
+    // What has nothing but POP3 cannot be held: there, the operator says when the mailbox is here.
+    let by_hand = status.as_ref().is_some_and(|status| status.record.source.protocol == Protocol::Pop3);
+    let moving = status.map(|status| status.record.state.as_str());
     let refused = |what: String, instead: String| Err(Error::new(format!("{address} {what}; {instead}")));
     match (moving, old, new) {
         (Some(state), ..) if !BEFORE.contains(&state) => refused(
             format!("has a move that is {state}"),
             format!("\"sterna move rollback {address}\" or \"sterna move cutover {address}\" changes where it is"),
         ),
-        (Some(state), Route::Platform(name), Route::Local) => refused(
+        (Some(state), Route::Platform(name), Route::Local) if !by_hand => refused(
             format!("is on platform {name} and its move is {state}"),
             format!("\"sterna move cutover {address}\" brings it here without a loss"),
         ),

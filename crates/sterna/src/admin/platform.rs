@@ -64,7 +64,7 @@ impl Platform {
         let store = Store::open_with(config.clone(), Arc::new(SystemClock)).await?;
         // One door for all protocols: a guess at a password counts everywhere.
         let door = Door::new(store.clone(), Login::new(store.clone(), LOGIN_DELAY));
-        let mover = Mover::new(store.clone());
+        let mover = Mover::new(store.clone()).with_door(door.clone());
         let embedded = config.engine == Engine::Sqlite;
         Ok(Platform { jobs: Jobs::new(store.clone(), mover.clone(), serves), store, door, mover, serves, embedded })
     }

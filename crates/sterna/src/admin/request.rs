@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::cutovers::CutoverRequest;
 use super::dkim::DkimRequest;
 use super::platforms::PlatformRequest;
 use super::queue::QueueRequest;
@@ -126,6 +127,8 @@ pub enum Request {
     Export(FilesRequest),
     /// `move start`
     MoveStart(MoveStart),
+    /// `move cutover` and `move rollback`
+    Cutover(CutoverRequest),
     /// `move status`
     MoveStatus {
         /// Which accounts; none: all that have a move.
@@ -144,7 +147,7 @@ impl Request {
     /// Whether what a crash left in accounts must be cleared away first. That looks at every account, which is too much
     /// for a request about a line of the directory.
     pub(super) fn needs_recovery(&self) -> bool {
-        matches!(self, Request::Check { .. } | Request::Import(_) | Request::MoveStart(_))
+        matches!(self, Request::Check { .. } | Request::Import(_) | Request::MoveStart(_) | Request::Cutover(_))
     }
 }
 

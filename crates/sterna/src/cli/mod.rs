@@ -4,6 +4,7 @@ mod account;
 mod alias;
 mod check;
 mod copy;
+mod cutover;
 mod dkim;
 mod dns;
 mod domain;
@@ -221,6 +222,8 @@ mod tests {
             "sterna move start a@b.c --from imap://h --pop3 pop3://h:110?tls=starttls --password-stdin",
             "sterna move status",
             "sterna move receipt a@b.c --json",
+            "sterna move cutover a@b.c d@b.c --deadline 2s --finish 20s --attempts 3 --rollback-window 7d --wait",
+            "sterna move rollback a@b.c --wait",
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }
@@ -263,6 +266,10 @@ mod tests {
             "sterna move start a@b.c --from imap://h",
             "sterna move start a@b.c --from imap://h --password-stdin --oauth-token-stdin",
             "sterna move receipt",
+            "sterna move cutover",
+            "sterna move cutover a@b.c --deadline 2",
+            "sterna move cutover a@b.c --deadline 1h",
+            "sterna move rollback a@b.c --rollback-window 7d",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

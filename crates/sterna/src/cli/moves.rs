@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand};
 
+use super::cutover::{Cutover, Hold};
 use super::password::read_secret;
 use crate::admin::{Hidden, MoveStart, Request};
 use crate::error::{Error, Result};
@@ -18,6 +19,10 @@ pub(super) enum Move {
         /// Which accounts; without any, all that have a move
         addresses: Vec<String>,
     },
+    /// Make this the place of mailboxes that are followed, under the open sessions of their users
+    Cutover(Cutover),
+    /// Undo a cutover: carry back what changed since, and make the platform the place again
+    Rollback(Hold),
     /// Compare both sides message by message
     Receipt {
         /// Which accounts
@@ -79,6 +84,8 @@ impl Move {
     pub fn request(self) -> Result<Request> {
         Ok(match self {
             Move::Start(start) => Request::MoveStart(start.request()?),
+            Move::Cutover(cutover) => cutover.request(),
+            Move::Rollback(hold) => hold.request(true),
             Move::Status { addresses } => Request::MoveStatus { addresses },
             Move::Receipt { addresses, verify_bodies } => Request::MoveReceipt { addresses, verify_bodies },
         })

@@ -6,7 +6,7 @@ use std::time::Duration;
 const MAX: Duration = Duration::from_secs(366 * 86_400);
 
 /// `500ms`, `5s`, `2m`, `24h` or `7d`; at most a year.
-pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong =
         || format!("\"{text}\" is no length of time; write a number and its unit, such as 500ms, 5s, 2m, 24h or 7d");
     let text = text.trim();

@@ -26,6 +26,7 @@ use sterna_store::StoreConfig;
 
 use crate::error::{Error, Result};
 pub use blobs::Collect;
+pub use duration::parse_duration;
 pub use listen::Listen;
 pub use mail::{LANGUAGES, MailConfig, Relay};
 pub use route::check_route;

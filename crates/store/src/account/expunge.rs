@@ -67,8 +67,8 @@ impl Tx<'_> {
         let keys: Vec<[Val<'_>; 3]> =
             doomed.iter().map(|d| [self.account.into(), mailbox.into(), d.uid.into()]).collect();
         self.execute_many("DELETE FROM message WHERE account_id = ?1 AND mailbox_id = ?2 AND uid = ?3", &keys)?;
-        let uids: Vec<u64> = doomed.iter().map(|d| u64::from(d.uid.get())).collect();
-        self.entomb(GONE_MESSAGE, mailbox.0, modseq, &uids)?;
+        let gone: Vec<(Uid, EmailId)> = doomed.iter().map(|d| (d.uid, d.email)).collect();
+        self.entomb_messages(mailbox, modseq, &gone)?;
         self.count(mailbox, doomed.iter().map(|d| (d.flags, d.size)), -1)?;
         let emails: Vec<EmailId> = doomed.iter().map(|d| d.email).collect();
         self.release_emails(&emails, modseq)?;

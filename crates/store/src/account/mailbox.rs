@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use sterna_core::{MailboxId, ModSeq, Role, SystemFlags, Uid, UidValidity};
+use sterna_core::{EmailId, MailboxId, ModSeq, Role, SystemFlags, Uid, UidValidity};
 
 use crate::db::{Row, Tx, Val, vals};
 use crate::error::{Error, Result};
@@ -333,6 +333,22 @@ impl Tx<'_> {
         self.execute_many(
             "INSERT INTO tombstone (account_id, kind, mailbox_id, modseq, id) VALUES (?1, ?2, ?3, ?4, ?5) \
              ON CONFLICT DO NOTHING",
+            &rows,
+        )
+    }
+
+    /// The same for messages, with the e-mail that each was: so one that was moved away can be found again.
+    pub(crate) fn entomb_messages(&self, mailbox: MailboxId, modseq: ModSeq, gone: &[(Uid, EmailId)]) -> Result<()> {
+        let rows: Vec<[Val<'_>; 6]> = gone
+            .iter()
+            .map(|(uid, email)| {
+                let (account, kind) = (self.account.into(), GONE_MESSAGE.into());
+                [account, kind, mailbox.into(), modseq.into(), (*uid).into(), (*email).into()]
+            })
+            .collect();
+        self.execute_many(
+            "INSERT INTO tombstone (account_id, kind, mailbox_id, modseq, id, email_id) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
             &rows,
         )
     }

@@ -1,6 +1,7 @@
 //! One account: a handle that runs transactions, tells of changes, and keeps indexes of its mailboxes at hand.
 
 mod append;
+mod back;
 mod copy;
 mod email;
 mod expunge;
@@ -32,6 +33,7 @@ use crate::directory::Lease;
 use crate::error::{Error, Result};
 
 pub use append::{Appended, Import, NewEmail};
+pub use back::{BackFolder, BackMessage, Changed, Stored};
 pub use copy::Copied;
 pub use email::Email;
 pub use flags::{FlagChange, FlagsChanged};

@@ -9,6 +9,8 @@ pub(crate) const TABLES: &[&str] = &[
     "account_state",
     "move_exception",
     "move_folder",
+    "move_back",
+    "move_back_folder",
     "subscription",
     "sieve_script",
     "remembered",

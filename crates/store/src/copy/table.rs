@@ -139,7 +139,7 @@ pub(super) static TABLES: &[&Table] = &[
     &Table { name: "thread_key", columns: &[("key", INT), ("thread_id", INT)], key: 1, own: 0, page: MANY },
     &Table {
         name: "tombstone",
-        columns: &[("kind", INT), ("mailbox_id", INT), ("modseq", INT), ("id", INT)],
+        columns: &[("kind", INT), ("mailbox_id", INT), ("modseq", INT), ("id", INT), ("email_id", INT)],
         key: 4,
         own: 0,
         page: MANY,
@@ -150,6 +150,20 @@ pub(super) static TABLES: &[&Table] = &[
         key: 1,
         own: 0,
         page: 32,
+    },
+    &Table {
+        name: "move_back_folder",
+        columns: &[("mailbox_id", INT), ("source", BLOB), ("state", TEXT)],
+        key: 1,
+        own: 0,
+        page: 32,
+    },
+    &Table {
+        name: "move_back",
+        columns: &[("mailbox_id", INT), ("uid", INT), ("source_uid", INT)],
+        key: 2,
+        own: 0,
+        page: MANY,
     },
     &Table {
         name: "move_exception",
@@ -269,7 +283,19 @@ mod tests {
 
     #[test]
     fn the_list_is_the_postgresql_schema() {
-        let directory = ["domain", "account", "move", "job", "setting", "schema_version", "dkim_key"];
+        let directory = [
+            "domain",
+            "account",
+            "move",
+            "job",
+            "setting",
+            "schema_version",
+            "dkim_key",
+            "platform",
+            "hold",
+            "node",
+            "presence",
+        ];
         let prefixes = ["queue_", "alias", "submission"];
         let text = schema::POSTGRES.concat();
         let mut found: BTreeMap<String, Shape> = BTreeMap::new();

@@ -204,12 +204,20 @@ impl Store {
 
 impl Tx<'_> {
     fn hold(&self, account: AccountId) -> Result<Option<Hold>> {
-        let now = self.db_millis()?;
-        self.one(
-            "SELECT account_id, token, round, until FROM hold WHERE account_id = ?1 AND until > ?2",
-            vals![account, now],
-            |r| from_row(r, now),
-        )
+        let sql = "SELECT account_id, token, round, until FROM hold WHERE account_id = ?1";
+        // The time is asked for last: that there is no hold is the rule.
+        match self.one(sql, vals![account], |r| Ok((from_row(r, 0)?, r.int(3)?)))? {
+            Some((hold, until)) => {
+                let left = u64::try_from(until.saturating_sub(self.db_millis()?)).unwrap_or(0);
+                Ok((left > 0).then_some(Hold { left: Duration::from_millis(left), ..hold }))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Whether mail for an account waits: its sessions are parked.
+    pub(super) fn holds_mail(&self, account: AccountId) -> Result<bool> {
+        Ok(self.hold(account)?.is_some_and(|hold| hold.round > 0))
     }
 
     /// Fails unless that very hold is still on.

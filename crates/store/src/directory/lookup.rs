@@ -22,6 +22,8 @@ pub enum Found {
         domain: DomainRecord,
         /// What stood behind the first `+` of the local part, folded to lower case.
         detail: Option<String>,
+        /// Its route is about to change ([`crate::Hold`], from round 1 on): mail for it waits.
+        held: bool,
     },
     /// An alias.
     Alias {
@@ -68,14 +70,15 @@ impl Tx<'_> {
         let names = [whole, base.as_str()];
         let mut accounts = self.accounts_of(&names)?;
         if let Some(at) = accounts.iter().position(|account| account.address == *address) {
-            return Ok(Found::Account { record: accounts.swap_remove(at), domain, detail: None });
+            let record = accounts.swap_remove(at);
+            return Ok(Found::Account { held: self.holds_mail(record.id)?, record, domain, detail: None });
         }
         let mut aliases = self.aliases_of(&names)?;
         if let Some(at) = aliases.iter().position(|alias| alias.address == *address) {
             return Ok(Found::Alias { record: aliases.swap_remove(at), domain, detail: None });
         }
         Ok(match (accounts.pop(), aliases.pop(), &domain.catch_all) {
-            (Some(record), ..) => Found::Account { record, domain, detail },
+            (Some(record), ..) => Found::Account { held: self.holds_mail(record.id)?, record, domain, detail },
             (None, Some(record), _) => Found::Alias { record, domain, detail },
             (None, None, Some(target)) => Found::CatchAll { target: target.clone(), domain },
             (None, None, None) => Found::Unknown(domain),

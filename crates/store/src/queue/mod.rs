@@ -165,6 +165,11 @@ pub enum Settled {
         /// The sender has been told that it is late, now or earlier.
         delay_told: bool,
     },
+    /// Has to wait, which is no failure: neither counted nor told.
+    Later {
+        /// When to look again, milliseconds since 1970.
+        due_ms: i64,
+    },
     /// Failed for good, and the sender is told if it has to be: not waited for any more.
     Gone,
     /// Not tried: as before the claim.

@@ -54,6 +54,7 @@ impl Tx<'_> {
             .collect();
         let mut gone: Vec<[Val<'_>; 3]> = Vec::new();
         let mut again: Vec<[Val<'_>; 6]> = Vec::new();
+        let mut later: Vec<[Val<'_>; 4]> = Vec::new();
         for ((n, settled), error) in settled.iter().zip(&errors) {
             match settled {
                 Settled::Done | Settled::Gone => gone.push([id.into(), batch.into(), (*n).into()]),
@@ -65,6 +66,7 @@ impl Tx<'_> {
                     error.into(),
                     (*delay_told).into(),
                 ]),
+                Settled::Later { due_ms } => later.push([id.into(), batch.into(), (*n).into(), (*due_ms).into()]),
                 Settled::Untouched => {}
             }
         }
@@ -73,6 +75,10 @@ impl Tx<'_> {
             "UPDATE queue_recipient SET due_ms = ?4, last_error = ?5, delay_told = ?6, attempts = attempts + 1 \
              WHERE message_id = ?1 AND batch = ?2 AND id = ?3",
             &again,
+        )?;
+        self.execute_many(
+            "UPDATE queue_recipient SET due_ms = ?4 WHERE message_id = ?1 AND batch = ?2 AND id = ?3",
+            &later,
         )?;
         self.end_claim(claim, gone.len() as u64)
     }

@@ -5,12 +5,21 @@ use crate::db::Schema;
 /// An account's database.
 pub(crate) static ACCOUNT: Schema = Schema {
     file_name: "account.db",
-    steps: &[include_str!("account_1.sql"), include_str!("account_2.sql"), include_str!("account_3.sql")],
+    steps: &[
+        include_str!("account_1.sql"),
+        include_str!("account_2.sql"),
+        include_str!("account_3.sql"),
+        include_str!("account_4.sql"),
+    ],
 };
 
 /// Both, and all accounts, in one PostgreSQL database.
-pub(crate) static POSTGRES: &[&str] =
-    &[include_str!("postgres_1.sql"), include_str!("postgres_2.sql"), include_str!("postgres_3.sql")];
+pub(crate) static POSTGRES: &[&str] = &[
+    include_str!("postgres_1.sql"),
+    include_str!("postgres_2.sql"),
+    include_str!("postgres_3.sql"),
+    include_str!("postgres_4.sql"),
+];
 
 /// The directory's database.
 pub(crate) static DIRECTORY: Schema = Schema {

@@ -3,6 +3,7 @@
 mod crash;
 mod failing;
 mod local;
+mod moving;
 mod reports;
 mod sending;
 mod sink;

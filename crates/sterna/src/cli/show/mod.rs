@@ -2,6 +2,7 @@
 
 mod account;
 mod domain;
+mod moves;
 mod platform;
 mod queue;
 mod sieve;
@@ -10,7 +11,7 @@ use std::io::Write as _;
 
 use sterna_core::{DateTime, format_bytes};
 
-use crate::admin::{Answer, CheckInfo, FilesInfo, MoveInfo};
+use crate::admin::{Answer, CheckInfo, FilesInfo};
 use crate::error::{Error, Result};
 
 /// Prints an answer. An error if it says that something was not done, or is not sound.
@@ -60,7 +61,7 @@ fn text(answer: &Answer) -> String {
         Answer::Removed(what) => what.iter().map(|(kind, name)| format!("{kind} {name} is removed\n")).collect(),
         Answer::Checks(checks) => lines(checks, check_lines),
         Answer::Files(files) => files_lines(files),
-        Answer::Moves(moves) => lines(moves, move_lines),
+        Answer::Moves(all) => lines(all, moves::lines),
         Answer::Receipts(receipts) => lines(receipts, |r| format!("{}\n", r.markdown)),
     }
 }
@@ -92,43 +93,6 @@ fn files_lines(f: &FilesInfo) -> String {
     text.push('\n');
     for exception in &f.exceptions {
         text += &format!("  {exception}\n");
-    }
-    text
-}
-
-fn move_lines(m: &MoveInfo) -> String {
-    let running = match &m.holder {
-        Some(holder) => format!(", at work on {holder}"),
-        None if m.running => ", at work".to_owned(),
-        None => String::new(),
-    };
-    let mut text = format!("{}  {}{running}  from {}\n", m.address, m.state, m.source);
-    let (messages, bytes) = (m.totals.messages, format_bytes(m.totals.bytes));
-    text += &format!("  {} of {} folders up to date; {messages} messages, {bytes} brought", m.folders_equal, m.folders);
-    if let Some(at) = m.last_pass_at {
-        text += &format!("; last pass {}", time(at));
-    }
-    text.push('\n');
-    let waiting = m.progress.as_ref().and_then(|p| p.waiting.as_ref()).filter(|_| m.failure.is_none());
-    if let Some(waiting) = waiting {
-        text += &format!("  waiting: {waiting}\n");
-    } else if let Some(p) = m.progress.as_ref().filter(|p| p.bytes_total > p.bytes_done) {
-        let (done, total) = (format_bytes(p.bytes_done), format_bytes(p.bytes_total));
-        text += &format!("  now {done} of {total} at {}/s {}\n", format_bytes(p.bytes_per_second), p.folder);
-    }
-    if let Some(failure) = &m.failure {
-        let next = match failure.retry_at {
-            Some(at) => format!("tried again {}", time(at)),
-            None => "mend it and start the move again".to_owned(),
-        };
-        text += &format!("  {}: {}; {next}\n", time(failure.at), failure.reason);
-    }
-    for (folder, reason) in &m.refused {
-        text += &format!("  the source refuses folder {folder}: {reason}\n");
-    }
-    if m.missing + m.exceptions > 0 {
-        text += &format!("  {} messages not given by the source, {} exceptions: see", m.missing, m.exceptions);
-        text += &format!(" \"sterna move receipt {}\"\n", m.address);
     }
     text
 }

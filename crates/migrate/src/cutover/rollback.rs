@@ -1,0 +1,262 @@
+//! The way back as a whole: what changed here is carried to the old side, the account is held, the rest is carried, and the
+//! route changes back. Afterwards the copy here is made a mirror of the old side again, so that another cutover can follow.
+
+use std::time::Duration;
+
+use sterna_frontdoor::{Held, HoldError};
+use sterna_imap::client::Connection;
+use sterna_imap::codec::sequence::NumberSet;
+use sterna_store::{Flip, Route, Tx};
+
+use super::Wish;
+use super::ask::may_roll_back;
+use super::told::{CutoverOptions, Undone};
+use crate::back::{self, Carried};
+use crate::cursor::{self, Cursor};
+use crate::error::{Error, Result};
+use crate::folders::{apply::is_folder, gone};
+use crate::patience;
+use crate::record::State;
+use crate::run::Run;
+
+/// Passes before the hold that may each find something.
+const PASSES: u32 = 5;
+
+/// So long after it the old side still gets what was delivered here late.
+const LATE: Duration = Duration::from_secs(60);
+
+/// Between two looks for that.
+pub(super) const LOOK: Duration = Duration::from_secs(5);
+
+impl Run<'_> {
+    /// One step of a rollback: of its beginning, or of one that a crash broke off.
+    pub(super) async fn returning(&mut self, connection: &mut Option<Connection>) -> Result<bool> {
+        match self.wishes.due() {
+            Some(Wish::Rollback { options, at }) => {
+                let ended = self.go_back(connection, options, at).await;
+                self.wish_ended(ended).await?;
+            }
+            // The wish was taken away meanwhile.
+            _ if self.wishes.now.is_none() => self.stay().await?,
+            _ => {}
+        }
+        if self.record.state == State::Returning && self.wishes.not_before.is_some() {
+            self.stay().await?;
+        }
+        Ok(true)
+    }
+
+    /// The mailbox stays here, as before the rollback was asked for.
+    async fn stay(&mut self) -> Result<()> {
+        let verified = self.flipped_mut().is_some_and(|flip| flip.verified_at.is_some());
+        self.enter(if verified { State::Verified } else { State::Flipped }).await
+    }
+
+    async fn go_back(
+        &mut self,
+        connection: &mut Option<Connection>,
+        options: CutoverOptions,
+        asked_at: i64,
+    ) -> Result<()> {
+        let (door, account) = (self.door()?, self.lease.account);
+        may_roll_back(&self.record, self.store.clock().unix())?;
+        let Some(cutover) = self.record.cutover.as_mut() else { return Err(Error::NoMove(account)) };
+        if cutover.rollback.as_ref().is_none_or(|undone| undone.asked_at != asked_at) {
+            cutover.rollback = Some(Undone { options, asked_at, ..Undone::default() });
+        }
+        self.enter(State::Returning).await?;
+        let mut open = match connection.take() {
+            Some(open) => open,
+            None => self.login.open().await?,
+        };
+        for _ in 0..PASSES {
+            if self.carry_back(&mut open).await?.is_nothing() {
+                break;
+            }
+        }
+        self.at("carried back")?;
+        let held = door.hold(account, options.times).await?;
+        let ended = self.back_under_hold(held, &mut open).await;
+        match &ended {
+            Ok(()) => *connection = Some(open),
+            Err(_) => {
+                let (stored, _) = patience::patiently(|| self.mover.load(account)).await?;
+                let counted = self.record.cutover.take();
+                self.record = stored;
+                if self.record.state == State::Returning {
+                    // What was carried back stays carried back, and is told.
+                    self.record.cutover = counted;
+                    self.unsaved = true;
+                }
+            }
+        }
+        ended
+    }
+
+    /// One pass back. Its figures go to the record.
+    async fn carry_back(&mut self, open: &mut Connection) -> Result<Carried> {
+        let carried = back::pass(&self.context, &self.login, open).await?;
+        self.context.account.write(rename).await?;
+        if let Some(undone) = self.record.cutover.as_mut().and_then(|c| c.rollback.as_mut()) {
+            undone.messages += carried.appended + carried.moved;
+            undone.bytes += carried.bytes;
+            undone.flags += carried.flags;
+            undone.expunged += carried.expunged;
+            let changed = carried.differing.iter();
+            undone.changed_uids.extend(changed.map(|d| format!("{}: {} is {}", d.folder, d.here, d.there)));
+            if !carried.is_nothing() || !carried.left.is_empty() {
+                undone.left.clone_from(&carried.left);
+            }
+        }
+        Ok(carried)
+    }
+
+    async fn back_under_hold(&mut self, mut held: Held, open: &mut Connection) -> Result<()> {
+        let deadline = held.deadline();
+        self.at("held back")?;
+        let passes = tokio::time::timeout_at(deadline, async {
+            while !self.carry_back(open).await?.is_nothing() {
+                held.look_again().await?;
+            }
+            Ok(())
+        });
+        let ended = match passes.await {
+            Ok(ended) => ended,
+            Err(_) => Err(HoldError::Deadline("the last changes were not carried back".into()).into()),
+        };
+        if let Err(error) = ended {
+            held.release().await?;
+            return Err(error);
+        }
+        let routed = self.store.routed_by_id(self.lease.account).await?;
+        let routed = routed.ok_or(Error::NoMove(self.lease.account))?;
+        let now = self.store.clock().unix();
+        let Some(cutover) = self.record.cutover.as_mut().filter(|_| routed.route == Route::Local) else {
+            return Err(Error::Invalid("the account's route was changed meanwhile".into()));
+        };
+        let route = Route::Platform(cutover.platform.clone());
+        if let Some(undone) = &mut cutover.rollback {
+            (undone.at, undone.refusal) = (Some(now), None);
+            undone.hold_millis = u64::try_from(held.lasted().as_millis()).unwrap_or(u64::MAX);
+        }
+        (self.record.state, self.record.failure) = (State::RolledBack, None);
+        let record = self.record.stored(self.lease.account, self.secret.clone(), now)?;
+        let flip = Flip { epoch: routed.epoch, route, hold: held.hold().token, record };
+        match self.store.flip(self.lease, flip).await {
+            Ok(_) => held.flipped(),
+            Err(sterna_store::Error::HoldOver) => {
+                drop(held);
+                return Err(HoldError::Deadline("the route was not changed".into()).into());
+            }
+            Err(error) => {
+                drop(held);
+                return Err(error.into());
+            }
+        }
+        self.at("rolled back")?;
+        self.unsaved = false;
+        self.show(None);
+        Ok(())
+    }
+
+    /// One step after a rollback; `false`: nothing is left to do.
+    pub(super) async fn rolled_back(&mut self, connection: &mut Option<Connection>) -> Result<bool> {
+        if matches!(self.wishes.now, Some(Wish::Rollback { .. })) {
+            self.forget_wish().await?;
+        }
+        let undone = self.record.cutover.as_ref().and_then(|c| c.rollback.as_ref());
+        let Some((at, None)) = undone.and_then(|u| Some((u.at?, u.mirrored_at))) else {
+            if matches!(self.wishes.now, Some(Wish::Cutover { .. })) {
+                self.enter(State::Following).await?;
+                return Ok(true);
+            }
+            return Ok(false);
+        };
+        let mut open = match connection.take() {
+            Some(open) => open,
+            None => self.login.open().await?,
+        };
+        let late = self.carry_back(&mut open).await?;
+        let now = self.store.clock().unix();
+        if now.saturating_sub(at) < LATE.as_secs() as i64 {
+            if !late.is_nothing() {
+                self.save().await?;
+            }
+            *connection = Some(open);
+            return Ok(true);
+        }
+        self.context.account.write(mirror).await?;
+        self.at("mirrored")?;
+        if let Some(undone) = self.record.cutover.as_mut().and_then(|c| c.rollback.as_mut()) {
+            undone.mirrored_at = Some(now);
+        }
+        *connection = Some(open);
+        self.save().await?;
+        // Another cutover may have been asked for.
+        Ok(self.wishes.now.is_some())
+    }
+}
+
+/// Gives the cursors the names that the way back gave to the folders of the old side.
+fn rename(tx: &Tx<'_>) -> sterna_store::Result<()> {
+    let known = tx.move_folders()?;
+    for (mailbox, source, _) in back::places(tx)? {
+        let Some(folder) = known.iter().find(|f| f.mailbox == Some(mailbox) && is_folder(&f.source)) else { continue };
+        if folder.source != source && !known.iter().any(|f| f.source == source) {
+            tx.remove_move_folder(&folder.source)?;
+            tx.put_move_folder(&sterna_store::MoveFolder { source, ..folder.clone() })?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes every mailbox what following can go on from: messages that have another UID on the old side go, for they come from
+/// there; everything that the old side could not take stays, as added here.
+fn mirror(tx: &Tx<'_>) -> sterna_store::Result<()> {
+    rename(tx)?;
+    for (mailbox, source, validity) in back::places(tx)? {
+        let Some(here) = tx.find_mailbox(mailbox)?.filter(|m| m.selectable) else { continue };
+        let both = back::on_both_sides(tx, mailbox)?;
+        let same_mailbox = here.uid_validity.get() == validity;
+        let (same, other): (Vec<_>, Vec<_>) = both.into_iter().partition(|m| same_mailbox && m.uid == m.there);
+        gone::expunge(tx, mailbox, &other.iter().map(|m| m.uid.get()).collect())?;
+        let same: NumberSet = same.iter().map(|m| m.there.get()).collect();
+        if tx.move_folder(&source)?.is_none() {
+            continue;
+        }
+        let left = uids(tx, mailbox)?;
+        cursor::update(tx, &source, |cursor| {
+            let Some(mark) = cursor.flip.take() else { return Ok(()) };
+            let before = match u32::try_from(mark.uid_next) {
+                Ok(next @ 2..) => NumberSet::range(1, next - 1),
+                _ => NumberSet::new(),
+            };
+            let known = match mark.source_uid_next {
+                0 | 1 => NumberSet::new(),
+                next => NumberSet::range(1, next - 1),
+            };
+            let done = cursor.done.intersection(&known);
+            let added = left.difference(&same).difference(&before);
+            *cursor = Cursor {
+                // What was removed here and is still there comes again; UIDs that were never here do no harm in it.
+                done: done.intersection(&left).union(&done.intersection(&cursor.foreign)).union(&same),
+                missing: cursor.missing.intersection(&known),
+                foreign: cursor.foreign.intersection(&known).union(&added),
+                modseq: 0,
+                seen: None,
+                ..cursor.clone()
+            };
+            Ok(())
+        })?;
+    }
+    back::end(tx)
+}
+
+fn uids(tx: &Tx<'_>, mailbox: sterna_core::MailboxId) -> sterna_store::Result<NumberSet> {
+    let mut uids = NumberSet::new();
+    let _ = tx.messages(mailbox, sterna_store::UidRange::ALL, |message| {
+        uids.insert(message.uid.get());
+        Ok(std::ops::ControlFlow::Continue(()))
+    })?;
+    Ok(uids)
+}

@@ -1,0 +1,213 @@
+//! Cutovers from a real IMAP source: what is refused, what follows a flip, and crashes at every named step.
+
+use sterna_frontdoor::HoldTimes;
+use sterna_store::{JobKind, Route};
+
+use super::*;
+use crate::{CutoverOptions, Error, Record};
+
+const OPTIONS: CutoverOptions = CutoverOptions {
+    times: HoldTimes { finish: Duration::from_secs(5), deadline: Duration::from_secs(20) },
+    attempts: 3,
+    rollback_window: Duration::from_secs(3600),
+};
+
+impl Target {
+    /// A mover with a door; the mailbox is on the platform that the source is.
+    async fn on_platform(&self, source: &Source) -> Mover {
+        let settings = format!(r#"{{"imap":"imap://127.0.0.1:{}?tls=none"}}"#, source.port);
+        self.store.add_platform("old", settings, None).await.unwrap();
+        self.store.set_route(self.account, Some("platform:old".into())).await.unwrap();
+        self.mover(PATIENCE).with_door(self.door())
+    }
+
+    fn door(&self) -> Door {
+        Door::new(self.store.clone(), Login::new(self.store.clone(), Duration::from_millis(1)))
+    }
+
+    async fn route(&self) -> Route {
+        self.store.routed_by_id(self.account).await.unwrap().unwrap().route
+    }
+
+    async fn record(&self, mover: &Mover) -> Record {
+        mover.status(self.account).await.unwrap().unwrap().record
+    }
+
+    async fn until_record(&self, mover: &Mover, what: impl Fn(&Record) -> bool) -> Record {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let record = self.record(mover).await;
+            if what(&record) {
+                return record;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "{record:#?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cutover_is_refused_where_it_makes_no_sense() {
+    let (source, target) = (Source::start().await, Target::new().await);
+    let mover = target.mover(PATIENCE);
+    let refused = |ended: Result<()>| match ended {
+        Err(Error::Invalid(why)) => why,
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(mover.cutover(target.account, OPTIONS).await, Err(Error::NoMove(_))));
+    target.plan(&mover, &source, MoveOptions::default()).await;
+    assert!(refused(mover.cutover(target.account, OPTIONS).await).contains("account set --platform"));
+    target.store.set_route(target.account, Some("lmtp://old:24".into())).await.unwrap();
+    assert!(refused(mover.cutover(target.account, OPTIONS).await).contains("--here"));
+    assert!(refused(mover.rollback(target.account, OPTIONS).await).contains("never cut over"));
+    assert_eq!(mover.status(target.account).await.unwrap().unwrap().wanted, None);
+}
+
+#[tokio::test]
+async fn without_a_door_a_wish_is_given_up_with_its_reason() {
+    let (source, target) = (Source::start().await, Target::new().await);
+    source.add(2).await;
+    target.on_platform(&source).await;
+    let mover = target.mover(PATIENCE);
+    target.plan(&mover, &source, MoveOptions::default()).await;
+    mover.cutover(target.account, OPTIONS).await.unwrap();
+    assert_eq!(mover.status(target.account).await.unwrap().unwrap().wanted, Some("cutover"));
+    let run = target.run(&mover);
+    let record = target.until_record(&mover, |r| r.cutover.as_ref().is_some_and(|c| c.refusal.is_some())).await;
+    let refusal = record.cutover.unwrap().refusal.unwrap();
+    assert!(refusal.reason.contains("front door") && refusal.retry_at.is_none(), "{refusal:?}");
+    assert_eq!(target.route().await, Route::Platform("old".into()));
+    target.until_record(&mover, |r| r.state == State::Following).await;
+    run.cancel.cancel();
+    run.end().await.unwrap_err();
+    assert_eq!(mover.status(target.account).await.unwrap().unwrap().wanted, None);
+}
+
+#[tokio::test]
+async fn a_move_that_had_ended_is_cut_over_and_stragglers_come_over_once() {
+    let (source, target) = (Source::start().await, Target::new().await);
+    source.add(40).await;
+    let mover = target.on_platform(&source).await;
+    target.plan(&mover, &source, MoveOptions::default()).await;
+    assert_eq!(target.run(&mover).end().await.unwrap(), State::Following);
+    assert_eq!(target.store.job(target.account, JobKind::Move).await.unwrap(), None);
+    mover.cutover(target.account, OPTIONS).await.unwrap();
+    let run = target.run(&mover);
+    let record = target.until_record(&mover, |r| r.state == State::Verified).await;
+    assert_eq!(target.route().await, Route::Local);
+    let flip = record.cutover.unwrap().flip.unwrap();
+    assert!(flip.passes >= 2 && flip.differences.is_empty(), "{flip:#?}");
+    assert!(flip.folders.iter().all(|f| f.digest == f.source_digest && f.digest.len() == 64), "{flip:#?}");
+    assert_eq!(mover.status(target.account).await.unwrap().unwrap().wanted, None);
+
+    // Something new here takes the UID that the old side gives to its own next message.
+    let account = target.store.account(target.account).await.unwrap();
+    let blobs = account.blobs();
+    let ours = move |tx: &sterna_store::Tx<'_>| {
+        let email = Ingest::whole(&blobs, b"Subject: here\r\n\r\nhere\r\n", DateTime::utc(1_790_000_001))?;
+        tx.append(tx.mailboxes()?[0].id, &email, &Flags::default())
+    };
+    assert_eq!(account.write(ours).await.unwrap().uid.get(), 41);
+    source.add(2).await;
+    let record = target.until_record(&mover, |r| stragglers(r) == 2).await;
+    assert_eq!(record.state, State::Verified);
+    assert_eq!(target.uids().await, (1..=43).collect::<Vec<_>>());
+    run.cancel.cancel();
+    run.end().await.unwrap_err();
+
+    // A run that begins anew brings nothing twice.
+    let run = target.run(&mover);
+    source.add(1).await;
+    target.until_record(&mover, |r| stragglers(r) == 3).await;
+    assert_eq!(target.uids().await, (1..=44).collect::<Vec<_>>());
+    let (spec, secret) = spec(&source);
+    assert!(matches!(mover.cutover(target.account, OPTIONS).await, Err(Error::Invalid(_))));
+
+    // The window closes.
+    target.clock.advance(3600);
+    mover.wake_run(target.account);
+    run.cancel.cancel();
+    let _ = run.end().await;
+    assert_eq!(target.run(&mover).end().await.unwrap(), State::Settled);
+    assert!(matches!(mover.rollback(target.account, OPTIONS).await, Err(Error::Invalid(_))));
+    assert!(matches!(mover.start(target.account, spec, secret, following()).await, Err(Error::Invalid(_))));
+    target.assert_sound().await;
+}
+
+fn stragglers(record: &Record) -> u64 {
+    record.cutover.as_ref().and_then(|c| c.flip.as_ref()).map_or(0, |f| f.stragglers)
+}
+
+#[tokio::test]
+async fn a_run_that_breaks_off_at_any_step_is_either_before_the_flip_or_behind_it() {
+    for (step, flipped) in [
+        ("prepared", false),
+        ("held", false),
+        ("compared", false),
+        ("flipped", true),
+        ("straggled", true),
+        ("verified", true),
+    ] {
+        let (source, target) = (Source::start().await, Target::new().await);
+        source.add(5).await;
+        let mover = target.on_platform(&source).await;
+        target.plan(&mover, &source, following()).await;
+        mover.cutover(target.account, OPTIONS).await.unwrap();
+        mover.faults.break_at(step);
+        let run = target.run(&mover);
+        if step == "straggled" {
+            target.until_record(&mover, |r| r.state.is_here()).await;
+            source.add(1).await;
+        }
+        assert!(matches!(run.end().await, Err(Error::Cancelled)), "{step}");
+        assert_eq!(target.route().await == Route::Local, flipped, "{step}");
+        assert_eq!(target.record(&mover).await.state.is_here(), flipped, "{step}");
+        assert_eq!(target.store.hold(target.account).await.unwrap(), None, "{step}");
+
+        let run = target.run(&mover);
+        target.until_record(&mover, |r| r.state == State::Verified).await;
+        source.add(1).await;
+        let all = if step == "straggled" { 7 } else { 6 };
+        target.until_record(&mover, |r| stragglers(r) == all - 5).await;
+        assert_eq!(target.uids().await.len() as u64, all, "{step}");
+        assert_eq!(target.route().await, Route::Local);
+        run.cancel.cancel();
+        run.end().await.unwrap_err();
+        target.assert_sound().await;
+    }
+}
+
+#[tokio::test]
+async fn a_hold_that_somebody_does_not_answer_is_released_and_the_wish_given_up_in_the_end() {
+    let (source, target) = (Source::start().await, Target::new().await);
+    source.add(3).await;
+    target.on_platform(&source).await;
+    let door = target.door();
+    let mover = target.mover(PATIENCE).with_door(door.clone());
+    target.plan(&mover, &source, following()).await;
+    // A relayed session that does not park.
+    let mut failed = 0;
+    let ip = "127.0.0.1".parse().unwrap();
+    let entry = door.enter(ip, b"anne@example.org", b"secret", sterna_frontdoor::Kind::Parks, &mut failed).await;
+    let guest = entry.unwrap();
+    let times = HoldTimes { finish: Duration::from_millis(50), deadline: Duration::from_millis(200) };
+    mover.cutover(target.account, CutoverOptions { times, attempts: 2, ..OPTIONS }).await.unwrap();
+    let run = target.run(&mover);
+    let given_up = |r: &Record| {
+        let refusal = r.cutover.as_ref().and_then(|c| c.refusal.as_ref());
+        refusal.is_some_and(|r| r.retry_at.is_none() && r.reason.contains("deadline"))
+    };
+    let record = target.until_record(&mover, given_up).await;
+    assert_eq!((record.state, record.cutover.unwrap().failed_holds), (State::Following, 2));
+    assert_eq!(target.route().await, Route::Platform("old".into()));
+    assert_eq!(target.store.hold(target.account).await.unwrap(), None);
+
+    // It still follows, and another wish succeeds once the session is gone.
+    drop(guest);
+    source.add(1).await;
+    mover.cutover(target.account, OPTIONS).await.unwrap();
+    target.until_record(&mover, |r| r.state == State::Verified).await;
+    assert_eq!(target.uids().await, [1, 2, 3, 4]);
+    run.cancel.cancel();
+    run.end().await.unwrap_err();
+}
