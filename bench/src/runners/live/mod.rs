@@ -54,7 +54,7 @@ pub enum Live {
         #[arg(long, default_value_t = 10_000)]
         sessions: usize,
         /// Accounts that they belong to
-        #[arg(long, default_value_t = 500)]
+        #[arg(long, default_value_t = 50)]
         accounts: usize,
     },
     /// The same mailboxes moved by Sterna, by dsync behind a Dovecot proxy, and by a copy over IMAP
@@ -87,7 +87,7 @@ pub fn run(what: &Live, out: Option<&Path>) -> std::io::Result<()> {
             hold::measure(&sizes, 200, &mut page);
             again::measure(2_000, &mut page);
             overhead::measure(20_000, 20_000, 5, &mut page);
-            proxied::measure(10_000, 500, &mut page);
+            proxied::measure(10_000, 50, &mut page);
             beside::measure(&sizes, 1, &beside::Which::ALL, &mut page);
         }
     }

@@ -13,13 +13,20 @@ use super::stage::Stage;
 /// Sessions of one process of the old platform.
 const PER_PROCESS: u32 = 500;
 
+/// Sockets of a session in Sterna, which has the most open.
+const FILES_EACH: u64 = 2;
+
+/// What Sterna has open beside those: the files of an account's database, and for listeners and the like.
+const FILES_OF_ACCOUNT: u64 = 4;
+const OTHER_FILES: u64 = 500;
+
 /// Messages of each mailbox.
 const MESSAGES: usize = 100;
 
 /// Opens so many sessions of so many accounts.
 pub fn measure(sessions: usize, accounts: usize, page: &mut Page) {
-    // Two files for each session in Sterna, and one in each process of the old platform and here.
-    open_files(3 * sessions as u64 + 4_000);
+    let asked = sessions;
+    let sessions = permitted(asked, accounts);
     let options = DovecotOptions { imap_client_limit: Some(PER_PROCESS), ..DovecotOptions::default() };
     let old = &mut mailboxes::platform(options);
     let users = mailboxes::users(old, "idle", accounts.max(1));
@@ -71,6 +78,17 @@ pub fn measure(sessions: usize, accounts: usize, page: &mut Page) {
         &format!("{alive} of {}", held.len()),
     ]);
     page.add(table);
+    if sessions < asked {
+        let each = after.rss.saturating_sub(before.rss) / sessions.max(1) as u64;
+        page.note(&format!(
+            "Proxied sessions: {} instead of {}, for a process may not open more files on this machine; at the same memory \
+             each, {} would have {} MiB.",
+            grouped(sessions as u64),
+            grouped(asked as u64),
+            grouped(asked as u64),
+            figure(mib(before.rss + each * asked as u64)),
+        ));
+    }
     let now = old.memory();
     page.note(&format!(
         "Proxied sessions: the old platform is Dovecot {} with {PER_PROCESS} sessions in a process; it grew from {} to {} MiB \
@@ -87,17 +105,21 @@ fn all_awake(held: &mut [Client]) -> usize {
     held.iter_mut().filter_map(|client| client.send(b"DONE\r\n").and_then(|()| client.line()).ok()).count()
 }
 
-/// Lets this process and its children open so many files.
-///
-/// # Panics
-/// If the system does not permit it.
-fn open_files(number: u64) {
+/// How many of so many sessions this process and its children may have open files for, after raising the limit if need be.
+fn permitted(sessions: usize, accounts: usize) -> usize {
+    let others = OTHER_FILES + FILES_OF_ACCOUNT * accounts as u64;
+    let needed = FILES_EACH * sessions as u64 + others;
     let now = getrlimit(Resource::Nofile);
-    let enough = |limit: Option<u64>| limit.is_none_or(|limit| limit >= number);
+    let enough = |limit: Option<u64>| limit.is_none_or(|limit| limit >= needed);
     if enough(now.current) {
-        return;
+        return sessions;
     }
-    let maximum = if enough(now.maximum) { now.maximum } else { Some(number) };
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(number), maximum });
-    assert!(raised.is_ok(), "{number} open files are not permitted: run as root, or raise `ulimit -n`");
+    let maximum = if enough(now.maximum) { now.maximum } else { Some(needed) };
+    if setrlimit(Resource::Nofile, Rlimit { current: Some(needed), maximum }).is_ok() {
+        return sessions;
+    }
+    // Beyond the hard limit only a privileged process may go.
+    let limit = now.maximum.unwrap_or(needed);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: now.maximum, maximum: now.maximum });
+    usize::try_from(limit.saturating_sub(others) / FILES_EACH).unwrap_or(sessions)
 }
