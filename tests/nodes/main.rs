@@ -7,6 +7,7 @@ mod changes;
 mod clients;
 mod clock;
 mod full;
+mod handover;
 mod objects;
 mod platform;
 mod pool;

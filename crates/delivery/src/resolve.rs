@@ -85,6 +85,7 @@ fn looping() -> Refusal {
 }
 
 /// One address and what the directory says of it.
+#[allow(clippy::large_enum_variant, reason = "one at a time, taken apart at once")]
 enum Step {
     Found(Found),
     /// Its local part is none that an account can have; its domain is ours.

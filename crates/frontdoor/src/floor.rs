@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use sterna_core::{AccountId, ModSeq};
 use tokio::sync::{Notify, watch};
@@ -50,7 +51,11 @@ pub enum Signal {
 
 /// All sessions of this process.
 #[derive(Clone, Default)]
-pub(crate) struct Floor(Arc<Mutex<HashMap<AccountId, Room>>>);
+pub(crate) struct Floor {
+    rooms: Arc<Mutex<HashMap<AccountId, Room>>>,
+    /// Until when, where it is not for ever.
+    valid: Arc<Mutex<Option<Instant>>>,
+}
 
 /// The sessions of one account.
 struct Room {
@@ -90,7 +95,7 @@ pub struct Stay {
 
 impl Floor {
     fn with<T>(&self, f: impl FnOnce(&mut HashMap<AccountId, Room>) -> T) -> T {
-        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        f(&mut self.rooms.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn room(rooms: &mut HashMap<AccountId, Room>, account: AccountId) -> &mut Room {
@@ -147,13 +152,30 @@ impl Floor {
         });
     }
 
-    /// Signals every session of this process.
-    pub fn signal_all(&self, signal: Signal) {
+    /// Ends every session of this process: others may believe that they have ended. Those that come later are new ones.
+    pub fn fence(&self) {
         self.with(|rooms| {
-            for room in rooms.values() {
-                room.signal.send_replace(signal);
+            for room in rooms.values_mut() {
+                room.signal.send_replace(Signal::Fenced);
+                // Whoever has the old one has heard the last of it.
+                room.signal = watch::Sender::new(Signal::Free);
+                room.written = false;
             }
         });
+    }
+
+    /// Sessions of this process may go on for so long from `from`, where others count on hearing from it.
+    pub fn valid_for(&self, term: Duration, from: Instant) {
+        *self.valid.lock().unwrap_or_else(PoisonError::into_inner) = Some(from + term);
+    }
+
+    /// This node has said that it lives, and others count on it.
+    pub fn has_term(&self) -> bool {
+        self.valid.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| Instant::now() < until)
+    }
+
+    fn is_valid(&self) -> bool {
+        self.valid.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|until| Instant::now() < until)
     }
 
     /// What was signalled last, of accounts that have sessions or a hold.
@@ -248,9 +270,10 @@ impl Stay {
         self.kind
     }
 
-    /// What is said now.
+    /// What is said now. Asked before each command that changes something elsewhere: a process that slept past its time may not
+    /// have heard yet that its sessions have ended.
     pub fn signal(&self) -> Signal {
-        *self.signal.borrow()
+        if self.floor.is_valid() { *self.signal.borrow() } else { Signal::Fenced }
     }
 
     /// Something is asked that this session did not yet answer, and that concerns its kind.
@@ -300,6 +323,18 @@ impl Stay {
             }
             if self.signal.changed().await.is_err() {
                 std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Waits until a session that cannot be parked has to end, finished or not: round 0 lets it go on. Can be dropped and called
+    /// again.
+    pub async fn must_end(&mut self) {
+        loop {
+            match self.disturbed().await {
+                Signal::Asked(ask) if ask.round == 0 => drop(self.beyond(ask).await),
+                Signal::Asked(_) | Signal::Fenced => return,
+                Signal::Free => {}
             }
         }
     }

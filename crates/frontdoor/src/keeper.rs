@@ -33,7 +33,14 @@ pub(crate) const AGAIN: Duration = Duration::from_millis(30);
 /// Writes, where nodes share the store, that this one has sessions of the account; `false`: a hold is on.
 pub(crate) async fn write_line(door: &Door, account: AccountId, kind: Kind) -> Result<bool, sterna_store::Error> {
     let Inner { store, floor, gates, .. } = &*door.0;
-    if !store.shared() || floor.is_written(account) {
+    if !store.shared() {
+        return Ok(true);
+    }
+    if !floor.has_term() {
+        // Nobody would wait for the sessions of a node that is not known to live.
+        return Ok(false);
+    }
+    if floor.is_written(account) {
         return Ok(true);
     }
     let _gate = gate(gates, account).lock().await;
@@ -69,32 +76,28 @@ async fn keep(inner: Weak<Inner>, store: Store) {
     let mut renewed = Instant::now();
     loop {
         let Some(floor) = inner.upgrade().map(|inner| inner.floor.clone()) else { return };
-        let forgotten = if fresh { store.forget_node(&node).await } else { Ok(()) };
+        // Also a process that slept: by its own clock, which goes on meanwhile.
+        if renewed.elapsed() >= TERM && !fresh {
+            tracing::error!("this node was silent for too long: its sessions are ended");
+            floor.fence();
+            fresh = true;
+        }
         let asked = Instant::now();
-        match (forgotten, store.renew_node(&node, TERM).await) {
-            (Ok(()), Ok(())) => (fresh, renewed) = (false, asked),
-            (Err(error), _) | (_, Err(error)) => {
-                tracing::warn!(%error, "this node cannot say that it lives");
-                if renewed.elapsed() + RENEW >= TERM {
-                    fence(&floor);
-                    renewed = Instant::now();
-                    fresh = true;
-                }
+        let said = async {
+            if fresh {
+                store.forget_node(&node).await?;
             }
+            store.renew_node(&node, TERM).await
+        };
+        match said.await {
+            Ok(()) => {
+                (fresh, renewed) = (false, asked);
+                floor.valid_for(TERM, asked);
+            }
+            Err(error) => tracing::warn!(%error, "this node cannot say that it lives"),
         }
         drop(floor);
         tokio::time::sleep(RENEW).await;
-    }
-}
-
-/// Ends all sessions: others may believe that they have ended.
-fn fence(floor: &Floor) {
-    tracing::error!("this node was silent for too long: its sessions are ended");
-    let accounts = floor.signals();
-    floor.signal_all(Signal::Fenced);
-    for (account, _) in accounts {
-        floor.set_written(account, false);
-        floor.signal(account, Signal::Free);
     }
 }
 

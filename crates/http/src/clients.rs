@@ -44,6 +44,8 @@ pub struct ClientSettings {
     /// Where this HTTP service is reached from outside, `https://mail.example.org` without a slash at its end; `None`: it
     /// is not, or not with TLS.
     pub url: Option<String>,
+    /// The webmail of the mailboxes that are here; `None`: there is none.
+    pub webmail: Option<String>,
 }
 
 impl ClientSettings {

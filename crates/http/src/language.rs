@@ -1,5 +1,7 @@
 //! Which language a browser's user reads (RFC 9110 §12.5.4).
 
+use axum::http::{HeaderMap, header};
+
 /// The languages of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Language {
@@ -12,8 +14,14 @@ pub(crate) enum Language {
 /// Fields longer than this are cut: nobody reads so many languages.
 const MAX: usize = 1024;
 
+/// The language of the reader who sent these fields.
+pub(crate) fn of(headers: &HeaderMap) -> Language {
+    let field = headers.get(header::ACCEPT_LANGUAGE).and_then(|field| field.to_str().ok());
+    field.map_or(Language::English, accepted)
+}
+
 /// The preferred language of an `Accept-Language` field.
-pub(crate) fn accepted(field: &str) -> Language {
+fn accepted(field: &str) -> Language {
     let mut best = (Language::English, 0.0);
     for range in field.get(..MAX.min(field.len())).unwrap_or_default().split(',') {
         let (tag, parameters) = range.split_once(';').unwrap_or((range, ""));

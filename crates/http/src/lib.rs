@@ -1,4 +1,4 @@
-//! One HTTP listener: what mail clients ask to configure themselves.
+//! One HTTP listener: what mail clients ask to configure themselves, and the way to the webmail that has a mailbox.
 //!
 //! The binary makes one [`Service`] and calls [`serve_connection`] for each connection it accepts. Thunderbird's
 //! autoconfiguration, Outlook's autodiscover and Apple's profiles are three spellings of one value, [`ClientSettings`].
@@ -19,6 +19,7 @@ mod router;
 mod service;
 #[cfg(test)]
 mod testing;
+mod webmail;
 mod xml;
 
 pub use clients::{ClientSettings, MailServer, Protocol, Security};

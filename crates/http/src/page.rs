@@ -10,7 +10,7 @@ use quick_xml::escape::escape;
 
 use crate::answer::ok;
 use crate::clients::{MailServer, Protocol, Security};
-use crate::language::{Language, accepted};
+use crate::language::{Language, of};
 use crate::service::{HttpConfig, Service};
 
 /// The style sheet.
@@ -23,9 +23,7 @@ pub(crate) async fn style() -> Response {
 
 /// `GET /`
 pub(crate) async fn page(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
-    let language =
-        headers.get(header::ACCEPT_LANGUAGE).and_then(|field| field.to_str().ok()).map_or(Language::English, accepted);
-    let words = match language {
+    let words = match of(&headers) {
         Language::English => &ENGLISH,
         Language::French => &FRENCH,
     };
@@ -52,6 +50,7 @@ struct Words {
     apple: &'static str,
     address: &'static str,
     fetch: &'static str,
+    webmail: &'static str,
 }
 
 const ENGLISH: Words = Words {
@@ -70,6 +69,7 @@ const ENGLISH: Words = Words {
     apple: "iPhone, iPad and Mac: fetch a profile, open it and confirm it in the settings of the device.",
     address: "E-mail address",
     fetch: "Fetch the profile",
+    webmail: "Read your mail in the browser",
 };
 
 const FRENCH: Words = Words {
@@ -88,13 +88,14 @@ const FRENCH: Words = Words {
     apple: "iPhone, iPad et Mac : téléchargez un profil, ouvrez-le et confirmez-le dans les réglages de l’appareil.",
     address: "Adresse e-mail",
     fetch: "Télécharger le profil",
+    webmail: "Lire votre courrier dans le navigateur",
 };
 
 fn html(words: &Words, config: &HttpConfig) -> String {
     let clients = &config.clients;
     let title = if clients.name.is_empty() { words.title } else { &clients.name };
     let title = escape(title);
-    let Words { language, what, by_itself, by_hand, login, apple, address, fetch, .. } = words;
+    let Words { language, what, by_itself, by_hand, login, apple, address, fetch, webmail, .. } = words;
     let heads: String = words.columns.iter().map(|column| format!("<th scope=\"col\">{column}</th>")).collect();
     let rows: String = clients.servers.iter().map(|server| row(words, server)).collect();
     let host = escape(&config.hostname);
@@ -102,7 +103,7 @@ fn html(words: &Words, config: &HttpConfig) -> String {
         "<!DOCTYPE html>\n<html lang=\"{language}\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"robots\" content=\"noindex\">\n\
          <title>{title}</title>\n<link rel=\"stylesheet\" href=\"/page.css\">\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n\
-         <p>{what} <strong>{host}</strong>.</p>\n<p>{by_itself}</p>\n<p>{by_hand}</p>\n\
+         <p>{what} <strong>{host}</strong>.</p>\n<p><a href=\"/webmail\">{webmail}</a></p>\n<p>{by_itself}</p>\n<p>{by_hand}</p>\n\
          <table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n<p>{login}</p>\n\
          <form action=\"/mobileconfig\" method=\"get\">\n<p>{apple}</p>\n\
          <label for=\"email\">{address}</label> <input id=\"email\" name=\"email\" type=\"email\" autocomplete=\"email\" required> \

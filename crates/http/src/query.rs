@@ -8,6 +8,12 @@ use crate::answer::Problem;
 /// The parameters as they came, decoded.
 pub(crate) type Parameters = Query<Vec<(String, String)>>;
 
+/// The same of a text, such as a form in a body; none if it is not one.
+pub(crate) fn decoded(form: &str) -> Vec<(String, String)> {
+    let uri = format!("/?{form}").parse().ok();
+    uri.and_then(|uri| Parameters::try_from_uri(&uri).ok()).map_or_else(Vec::new, |Query(parameters)| parameters)
+}
+
 /// The first parameter of this name.
 pub(crate) fn parameter<'a>(parameters: &'a [(String, String)], name: &str) -> Option<&'a str> {
     parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())

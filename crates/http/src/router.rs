@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use crate::service::Service;
-use crate::{answer, autoconfig, autodiscover, health, limits, mobileconfig, page};
+use crate::{answer, autoconfig, autodiscover, health, limits, mobileconfig, page, webmail};
 
 /// What the last resort knows of its connection.
 #[derive(Clone)]
@@ -29,6 +29,7 @@ pub(crate) fn router(service: Arc<Service>, tls: bool) -> Router {
     Router::new()
         .route("/", get(page::page))
         .route("/page.css", get(page::style))
+        .route("/webmail", get(webmail::get).post(webmail::post))
         .route("/health", get(health::health))
         .route("/mail/config-v1.1.xml", get(autoconfig::config))
         .route("/.well-known/autoconfig/mail/config-v1.1.xml", get(autoconfig::config))

@@ -53,8 +53,13 @@ impl Service {
 
     /// Whether mail of this domain lives here. Says nothing about any account.
     pub(crate) async fn serves(&self, domain: &str) -> Result<bool, Problem> {
-        match tokio::time::timeout(STORE_PATIENCE, self.store.domain(domain)).await {
-            Ok(Ok(found)) => Ok(found.is_some()),
+        Ok(self.in_time(self.store.domain(domain)).await?.is_some())
+    }
+
+    /// What the store says, if it says so in time.
+    pub(crate) async fn in_time<T>(&self, asked: impl Future<Output = sterna_store::Result<T>>) -> Result<T, Problem> {
+        match tokio::time::timeout(STORE_PATIENCE, asked).await {
+            Ok(Ok(found)) => Ok(found),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "cannot look a domain up");
                 Err(Problem::Unavailable)

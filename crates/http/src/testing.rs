@@ -29,6 +29,7 @@ pub fn clients() -> ClientSettings {
             server(Protocol::Smtp, 587, Security::StartTls),
         ],
         url: Some("https://mail.example.org".into()),
+        webmail: None,
     }
 }
 
@@ -36,6 +37,7 @@ pub fn clients() -> ClientSettings {
 pub struct Client {
     pub address: SocketAddr,
     pub stop: watch::Sender<bool>,
+    pub store: Store,
     _data: tempfile::TempDir,
 }
 
@@ -65,7 +67,7 @@ impl Client {
         store.add_domain("example.org").await.unwrap();
         let mut config = HttpConfig::new("mail.example.org", clients());
         change(&mut config);
-        let service = Service::new(config, store);
+        let service = Service::new(config, store.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
@@ -74,7 +76,7 @@ impl Client {
                 tokio::spawn(crate::serve_connection(service.clone(), stream, peer, tls, stopped.clone()));
             }
         });
-        Client { address, stop, _data: data }
+        Client { address, stop, store, _data: data }
     }
 
     pub async fn get(&self, path: &str) -> Answer {

@@ -35,7 +35,7 @@ mod starttls;
 mod store;
 mod sync;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod thread;
 mod transport;
 mod view;

@@ -69,7 +69,8 @@ impl Moved {
         let mut carried = self.try_pass().await.unwrap();
         let again = self.try_pass().await.unwrap();
         assert!(again.is_nothing(), "{again:?} after {carried:?}");
-        carried.add(again);
+        carried.differing.extend(again.differing);
+        carried.left = again.left;
         carried
     }
 

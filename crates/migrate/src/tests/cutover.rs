@@ -211,3 +211,95 @@ async fn a_hold_that_somebody_does_not_answer_is_released_and_the_wish_given_up_
     run.cancel.cancel();
     run.end().await.unwrap_err();
 }
+
+#[tokio::test]
+async fn a_rollback_carries_everything_back_and_leaves_a_copy_that_can_be_cut_over_again() {
+    let (source, target) = (Source::start().await, Target::new().await);
+    source.add(5).await;
+    let mover = target.on_platform(&source).await;
+    target.plan(&mover, &source, following()).await;
+    mover.cutover(target.account, OPTIONS).await.unwrap();
+    let run = target.run(&mover);
+    target.until_record(&mover, |r| r.state == State::Verified).await;
+    // One is removed here, one is added here, one comes to the old side.
+    let account = target.store.account(target.account).await.unwrap();
+    let blobs = account.blobs();
+    let change = move |tx: &sterna_store::Tx<'_>| {
+        let inbox = tx.mailboxes()?[0].id;
+        let email = Ingest::whole(&blobs, b"Subject: here\r\n\r\nhere\r\n", DateTime::utc(1_790_000_001))?;
+        tx.append(inbox, &email, &Flags::default())?;
+        tx.expunge(inbox, &[UidRange::one(sterna_core::Uid::new(2).unwrap())])
+    };
+    account.write(change).await.unwrap();
+    source.add(1).await;
+    target.until_record(&mover, |r| stragglers(r) == 1).await;
+    assert_eq!(target.uids().await, [1, 3, 4, 5, 6, 7]);
+
+    mover.rollback(target.account, OPTIONS).await.unwrap();
+    let record = target.until_record(&mover, |r| r.state == State::RolledBack).await;
+    assert_eq!(target.route().await, Route::Platform("old".into()));
+    let undone = record.cutover.unwrap().rollback.unwrap();
+    assert_eq!((undone.messages, undone.expunged, undone.left), (1, 1, vec![]));
+    // The straggler has UID 6 there and 7 here; the message of here came later there.
+    let there = uids_of(&source.account).await;
+    assert_eq!(there.len(), 6);
+    assert!(there.starts_with(&[1, 3, 4, 5, 6]), "{there:?}");
+
+    // What is delivered late is carried, too.
+    let blobs = account.blobs();
+    let late = move |tx: &sterna_store::Tx<'_>| {
+        let email = Ingest::whole(&blobs, b"Subject: late\r\n\r\nlate\r\n", DateTime::utc(1_790_000_002))?;
+        tx.append(tx.mailboxes()?[0].id, &email, &Flags::default())
+    };
+    account.write(late).await.unwrap();
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while uids_of(&source.account).await.len() < 7 {
+        assert!(tokio::time::Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    target.clock.advance(61);
+    assert_eq!(run.end().await.unwrap(), State::RolledBack);
+    assert!(matches!(mover.rollback(target.account, OPTIONS).await, Err(Error::Invalid(_))));
+
+    // Once more, without a message twice.
+    mover.cutover(target.account, OPTIONS).await.unwrap();
+    let run = target.run(&mover);
+    let record = target.until_record(&mover, |r| r.state == State::Verified).await;
+    let flip = record.cutover.unwrap().flip.unwrap();
+    assert_eq!(flip.differences, Vec::<String>::new());
+    assert_eq!(target.uids().await, uids_of(&source.account).await);
+    run.cancel.cancel();
+    run.end().await.unwrap_err();
+    target.assert_sound().await;
+}
+
+#[tokio::test]
+async fn a_rollback_that_breaks_off_at_any_step_is_either_not_begun_or_done() {
+    for (step, back) in [("carried back", false), ("held back", false), ("rolled back", true)] {
+        let (source, target) = (Source::start().await, Target::new().await);
+        source.add(3).await;
+        let mover = target.on_platform(&source).await;
+        target.plan(&mover, &source, following()).await;
+        mover.cutover(target.account, OPTIONS).await.unwrap();
+        let run = target.run(&mover);
+        target.until_record(&mover, |r| r.state == State::Verified).await;
+        let account = target.store.account(target.account).await.unwrap();
+        let blobs = account.blobs();
+        let add = move |tx: &sterna_store::Tx<'_>| {
+            let email = Ingest::whole(&blobs, b"Subject: here\r\n\r\nhere\r\n", DateTime::utc(1_790_000_001))?;
+            tx.append(tx.mailboxes()?[0].id, &email, &Flags::default())
+        };
+        account.write(add).await.unwrap();
+        mover.faults.break_at(step);
+        mover.rollback(target.account, OPTIONS).await.unwrap();
+        assert!(matches!(run.end().await, Err(Error::Cancelled)), "{step}");
+        let on_platform = target.route().await == Route::Platform("old".into());
+        assert_eq!(on_platform, back, "{step}");
+        assert_eq!(target.record(&mover).await.state == State::RolledBack, back, "{step}");
+        let run = target.run(&mover);
+        target.until_record(&mover, |r| r.state == State::RolledBack).await;
+        assert_eq!(uids_of(&source.account).await, [1, 2, 3, 4], "{step}");
+        run.cancel.cancel();
+        run.end().await.unwrap_err();
+    }
+}

@@ -149,16 +149,7 @@ impl Target {
 
     /// UIDs in INBOX.
     async fn uids(&self) -> Vec<u32> {
-        let read = |tx: &sterna_store::Tx<'_>| {
-            let inbox = tx.mailboxes()?[0].id;
-            let mut uids = Vec::new();
-            let _ = tx.messages(inbox, UidRange::ALL, |message| {
-                uids.push(message.uid.get());
-                Ok(ControlFlow::Continue(()))
-            })?;
-            Ok(uids)
-        };
-        self.store.account(self.account).await.unwrap().read(read).await.unwrap()
+        uids_of(&self.store.account(self.account).await.unwrap()).await
     }
 
     async fn assert_sound(&self) {
@@ -166,6 +157,20 @@ impl Target {
         let report = account.check(sterna_message::check_structure).await.unwrap();
         assert_eq!(report.findings, []);
     }
+}
+
+/// UIDs in INBOX.
+async fn uids_of(account: &Account) -> Vec<u32> {
+    let read = |tx: &sterna_store::Tx<'_>| {
+        let inbox = tx.mailboxes()?[0].id;
+        let mut uids = Vec::new();
+        let _ = tx.messages(inbox, UidRange::ALL, |message| {
+            uids.push(message.uid.get());
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(uids)
+    };
+    account.read(read).await.unwrap()
 }
 
 fn spec(source: &Source) -> (SourceSpec, Secret) {

@@ -56,7 +56,8 @@ impl fmt::Debug for Credentials {
 }
 
 impl Connection {
-    pub(super) async fn login(&mut self, credentials: &Credentials) -> Result<(), Error> {
+    /// Logs in; what the server says to that.
+    pub(super) async fn login(&mut self, credentials: &Credentials) -> Result<String, Error> {
         let refused = match credentials {
             Credentials::XOAuth2 { user, token } => {
                 let response = format!("user={user}\x01auth=Bearer {token}\x01\x01");
@@ -71,7 +72,7 @@ impl Connection {
             Credentials::Password { user, password } => self.user_pass(user, password).await?,
         };
         match refused {
-            Ok(_) => Ok(()),
+            Ok(text) => Ok(text),
             Err(text) => Err(self.error(ErrorKind::login_refused(&credentials.login(), &text))),
         }
     }

@@ -1,5 +1,6 @@
 //! From an [`Endpoint`] to a connection that is logged in: name, TCP, TLS, greeting, capabilities, login.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use sterna_net::{TcpError, Tls, tcp_connect, tls_connect};
@@ -19,6 +20,26 @@ pub async fn open(endpoint: &Endpoint, credentials: &Credentials) -> Result<Conn
     // Some servers tell more now.
     connection.read_capabilities().await?;
     Ok(connection)
+}
+
+/// Connects and logs in for a client of the front door; also gives what the server said to the login. `client`: where that is,
+/// told to a server that wants to know.
+pub(crate) async fn enter(
+    endpoint: &Endpoint,
+    credentials: &Credentials,
+    client: Option<SocketAddr>,
+) -> Result<(Connection, String), Error> {
+    let mut connection = connect(endpoint).await?;
+    connection.read_capabilities().await?;
+    if let Some(client) = client
+        && (connection.takes_xclient || connection.capabilities.has("XCLIENT"))
+    {
+        let (ip, port) = (client.ip().to_canonical(), client.port());
+        // A refusal is the server's opinion of what it is told, nothing more.
+        let _ = connection.run(&format!("XCLIENT ADDR={ip} PORT={port}"), "waiting for XCLIENT").await?;
+    }
+    let said = connection.login(credentials).await?;
+    Ok((connection, said))
 }
 
 async fn connect(endpoint: &Endpoint) -> Result<Connection, Error> {
@@ -43,12 +64,15 @@ async fn connect(endpoint: &Endpoint) -> Result<Connection, Error> {
             if let Err(text) = connection.run("STLS", "waiting for STLS").await? {
                 return Err(error(ErrorKind::StartTlsRefused(text)));
             }
+            let takes_xclient = connection.takes_xclient;
             // Plaintext behind the answer was put there by somebody else: it would be taken for the server's own words.
             let (Stream::Tcp(tcp), false) = connection.into_stream() else {
                 let said = "it sent data in clear behind its answer to STLS; somebody may be interfering".to_owned();
                 return Err(error(ErrorKind::Protocol(said)));
             };
-            Ok(wrap(handshake(endpoint, tcp).await.map_err(error)?))
+            let mut connection = wrap(handshake(endpoint, tcp).await.map_err(error)?);
+            connection.takes_xclient = takes_xclient;
+            Ok(connection)
         }
     }
 }
@@ -76,7 +100,10 @@ async fn greeting(connection: &mut Connection) -> Result<(), Error> {
     let line = connection.line_within("waiting for its greeting", connection.timeouts.connect).await?;
     let shown = String::from_utf8_lossy(line.get(..line.len().min(80)).unwrap_or_default()).into_owned();
     match &line[..] {
-        [b'+', b'O', b'K', ..] => Ok(()),
+        [b'+', b'O', b'K', ..] => {
+            connection.takes_xclient = shown.contains("[XCLIENT]");
+            Ok(())
+        }
         [b'-', b'E', b'R', b'R', ..] => Err(connection.error(ErrorKind::login_refused("", shown[4..].trim()))),
         _ => Err(connection.error(ErrorKind::NotPop3(shown))),
     }

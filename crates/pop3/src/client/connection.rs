@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use sterna_net::ClientStream;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -34,6 +35,8 @@ pub struct Connection {
     pub(super) at: Arc<str>,
     pub(super) timeouts: Timeouts,
     pub(super) capabilities: Capabilities,
+    /// The greeting said that it believes what it is told about the client (Dovecot's XCLIENT).
+    pub(super) takes_xclient: bool,
     stream: Stream,
     input: BytesMut,
     /// Commands whose replies have not been read: only they may be read next.
@@ -43,7 +46,7 @@ pub struct Connection {
 impl Connection {
     pub(super) fn new(stream: Stream, at: Arc<str>, timeouts: Timeouts) -> Connection {
         let capabilities = Capabilities::default();
-        Connection { at, timeouts, capabilities, stream, input: BytesMut::new(), in_flight: 0 }
+        Connection { at, timeouts, capabilities, takes_xclient: false, stream, input: BytesMut::new(), in_flight: 0 }
     }
 
     /// What the server can do, as last told.
@@ -67,6 +70,15 @@ impl Connection {
     /// Gives the stream back for a handshake, and whether anything was read beyond the last reply.
     pub(super) fn into_stream(self) -> (Stream, bool) {
         (self.stream, !self.input.is_empty())
+    }
+
+    /// Gives the connection up for a relay, with what was read beyond the last reply.
+    pub(crate) fn into_relayed(self) -> (ClientStream, BytesMut) {
+        let stream = match self.stream {
+            Stream::Tcp(tcp) => ClientStream::Plain(tcp),
+            Stream::Tls(tls) => ClientStream::Tls(Box::new((*tls).into())),
+        };
+        (stream, self.input)
     }
 
     /// Sends bytes: whole lines, few enough to fit the buffers between both sides.

@@ -28,11 +28,13 @@ mod endpoint;
 mod error;
 mod fetch;
 mod listing;
+pub(crate) mod platform;
 #[cfg(test)]
 mod tests;
 
 pub use auth::Credentials;
 pub use capability::Capabilities;
+pub(crate) use connect::enter;
 pub use connect::open;
 pub use connection::Connection;
 pub use endpoint::{Endpoint, Timeouts};

@@ -4,10 +4,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sterna_frontdoor::{Entry, Kind, Refused};
 use sterna_net::{LoginRefused, plain};
 
 use super::capability::{self, MECHANISMS};
 use super::command::Secret;
+use super::relay::{self, Opened};
 use super::reply::End;
 use super::session::Session;
 
@@ -83,15 +85,43 @@ async fn response(session: &mut Session, initial: Option<Secret>, question: &str
 
 async fn verify(session: &mut Session, user: &[u8], password: &[u8]) -> Result<String, End> {
     let (service, ip) = (session.service.clone(), session.peer.ip());
-    let verified = service.login.verify(ip, user, password, &mut session.failed_logins).await;
-    let record = verified.map_err(|refused| match refused {
-        LoginRefused::Wrong => End::coded("AUTH", refused.to_string()),
-        LoginRefused::WrongTooOften => End::last(Some("AUTH"), refused.to_string()),
-        LoginRefused::Throttled => End::coded("SYS/TEMP", refused.to_string()),
-        LoginRefused::Store(error) => error.into(),
-    })?;
-    let slot = service.slots.take(record.id);
-    let slot = slot.ok_or_else(|| End::coded("IN-USE", "too many sessions of this mailbox, try again later"))?;
-    let account = service.store.account(record.id).await?;
-    session.opened(account, slot).await
+    loop {
+        let entered = service.door.enter(ip, user, password, Kind::Finishes, &mut session.failed_logins).await;
+        let guest = match entered.map_err(refused)? {
+            Entry::Local(record, stay) => {
+                let slot = service.slots.take(record.id);
+                let slot =
+                    slot.ok_or_else(|| End::coded("IN-USE", "too many sessions of this mailbox, try again later"))?;
+                let account = service.store.account(record.id).await?;
+                return session.opened(account, stay, slot).await;
+            }
+            Entry::Remote(guest) => guest,
+        };
+        match Box::pin(relay::open(session, guest)).await {
+            Opened::Relay(relay, said) => {
+                session.relay = Some(relay);
+                return Ok(said);
+            }
+            Opened::Refused(guest, said) => {
+                let last = matches!(guest.refused(&mut session.failed_logins).await, LoginRefused::WrongTooOften);
+                return Err(End::quoted("AUTH", said, last));
+            }
+            Opened::Busy(said) => return Err(End::quoted("SYS/TEMP", said, false)),
+            Opened::Unavailable(guest, why) => return Err(refused(guest.unavailable(&why))),
+            Opened::Moving => {}
+        }
+    }
+}
+
+/// The words for somebody who is not let in (RFC 3206).
+fn refused(refused: Refused) -> End {
+    let text = refused.to_string();
+    match refused {
+        Refused::Login(LoginRefused::Wrong) => End::coded("AUTH", text),
+        Refused::Login(LoginRefused::WrongTooOften) => End::last(Some("AUTH"), text),
+        Refused::Login(LoginRefused::Throttled) | Refused::Unavailable(_) | Refused::Moving => {
+            End::coded("SYS/TEMP", text)
+        }
+        Refused::Login(LoginRefused::Store(error)) => error.into(),
+    }
 }

@@ -3,7 +3,7 @@
 use super::session::Session;
 
 /// In every state. RFC 6856 §2: `UTF8 USER` also takes names and passwords in UTF-8.
-const ALWAYS: [&str; 8] =
+pub(super) const ALWAYS: [&str; 8] =
     ["TOP", "UIDL", "PIPELINING", "RESP-CODES", "AUTH-RESP-CODE", "EXPIRE NEVER", "UTF8 USER", "LANG"];
 
 /// The SASL mechanisms, in the order in which a client should prefer them.

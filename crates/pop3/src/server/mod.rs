@@ -20,9 +20,11 @@ mod auth;
 mod capability;
 mod command;
 mod config;
+mod hold;
 mod listing;
 mod maildrop;
 mod output;
+mod relay;
 mod reply;
 mod retrieve;
 mod session;
@@ -33,7 +35,8 @@ mod tests;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use sterna_net::{Login, PortTls};
+use sterna_frontdoor::Door;
+use sterna_net::PortTls;
 use sterna_store::Store;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -48,15 +51,15 @@ pub use config::ServerConfig;
 pub struct Service {
     store: Store,
     config: ServerConfig,
-    login: Login,
+    door: Door,
     slots: Arc<Slots>,
 }
 
 impl Service {
-    /// One for each store; the listeners share it. `login` is the door that all protocols share.
-    pub fn new(store: Store, login: Login, config: ServerConfig) -> Arc<Service> {
+    /// One for each store; the listeners share it. `door` is the one that all protocols share.
+    pub fn new(door: Door, config: ServerConfig) -> Arc<Service> {
         let slots = Slots::new(config.sessions_per_account);
-        Arc::new(Service { store, config, login, slots })
+        Arc::new(Service { store: door.store().clone(), config, door, slots })
     }
 }
 

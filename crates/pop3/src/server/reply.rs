@@ -51,6 +51,12 @@ impl End {
         End::Refused(Refusal::new(Some(code), text))
     }
 
+    /// The words of another server, which may have brought a code of their own.
+    pub fn quoted(code: &'static str, text: String, last: bool) -> End {
+        let refusal = Refusal::new((!text.starts_with('[')).then_some(code), text);
+        if last { End::Last(refusal) } else { End::Refused(refusal) }
+    }
+
     /// The last words.
     pub fn last(code: Option<&'static str>, text: impl Into<Cow<'static, str>>) -> End {
         End::Last(Refusal::new(code, text))

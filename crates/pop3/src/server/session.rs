@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use sterna_frontdoor::Stay;
 use sterna_net::ClientStream;
 use sterna_store::Account;
 use tokio::net::TcpStream;
@@ -17,7 +18,7 @@ use super::maildrop::Maildrop;
 use super::output::{Output, gone};
 use super::reply::{End, Refusal};
 use super::slots::Slot;
-use super::{Service, auth, capability, listing, retrieve};
+use super::{Service, auth, capability, hold, listing, relay, retrieve};
 
 /// The longest line, bytes: RFC 2449 §4 allows 255, a SASL response is longer.
 const MAX_LINE: usize = 8_192;
@@ -39,8 +40,10 @@ pub(super) struct Session {
     pub failed_logins: u32,
     /// `Some`: TRANSACTION.
     pub open: Option<Open>,
-    input: BytesMut,
-    shutdown: watch::Receiver<bool>,
+    /// Where the mailbox is, behind a login whose answer has not been sent.
+    pub relay: Option<Box<relay::Relay>>,
+    pub input: BytesMut,
+    pub shutdown: watch::Receiver<bool>,
     login_by: Instant,
     bad_in_a_row: u32,
     commands: u32,
@@ -51,6 +54,8 @@ pub(super) struct Session {
 pub(super) struct Open {
     account: Account,
     maildrop: Maildrop,
+    /// The session's line at the front door.
+    pub stay: Stay,
     _slot: Slot,
 }
 
@@ -64,6 +69,7 @@ impl Session {
             user: None,
             failed_logins: 0,
             open: None,
+            relay: None,
             input: BytesMut::new(),
             shutdown,
             bad_in_a_row: 0,
@@ -89,11 +95,11 @@ impl Session {
     }
 
     /// Freezes the maildrop; TRANSACTION begins.
-    pub async fn opened(&mut self, account: Account, slot: Slot) -> Result<String, End> {
+    pub async fn opened(&mut self, account: Account, stay: Stay, slot: Slot) -> Result<String, End> {
         tracing::Span::current().record("account", account.id().0);
         let maildrop = account.read(Maildrop::read).await?;
         let (count, octets) = maildrop.stat();
-        self.open = Some(Open { account, maildrop, _slot: slot });
+        self.open = Some(Open { account, maildrop, stay, _slot: slot });
         tracing::info!("logged in");
         Ok(format!("{count} messages ({octets} octets)"))
     }
@@ -134,10 +140,16 @@ impl Session {
             if self.open.is_none() && self.commands > MAX_BEFORE_LOGIN {
                 return Err(End::last(None, "too many commands before login"));
             }
+            if self.is_asked() {
+                self.held().await?;
+            }
             match Box::pin(self.command(&line)).await {
                 Ok(()) => {}
                 Err(End::Refused(refusal)) => self.out.line(&refusal.line()),
                 Err(end) => return Err(end),
+            }
+            if let Some(relay) = self.relay.take() {
+                return Box::pin(relay::run(self, relay)).await;
             }
             self.out.flush_if_full().await?;
         }
@@ -274,21 +286,28 @@ impl Session {
             None => self.login_by,
         };
         let stream = self.out.stream.as_mut().ok_or_else(gone)?;
+        let stay = self.open.as_mut().map(|open| &mut open.stay);
         tokio::select! {
             biased;
-            read = stream.read(&mut self.input) => match read? {
+            () = hold::disturbed(stay) => {}
+            read = stream.read(&mut self.input) => return match read? {
                 0 => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
                 _ => Ok(()),
             },
-            () = turned_true(&mut self.shutdown) => Err(End::last(Some("SYS/TEMP"), "the server is shutting down")),
+            () = turned_true(&mut self.shutdown) => {
+                return Err(End::last(Some("SYS/TEMP"), "the server is shutting down"));
+            }
             // RFC 1939 §3: closed without a reply, and nothing is deleted.
-            () = tokio::time::sleep_until(deadline) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+            () = tokio::time::sleep_until(deadline) => {
+                return Err(io::Error::from(io::ErrorKind::TimedOut).into());
+            }
         }
+        Box::pin(self.held()).await
     }
 }
 
 /// Waits for the value to be true; for ever if nobody can set it any more.
-async fn turned_true(receiver: &mut watch::Receiver<bool>) {
+pub(super) async fn turned_true(receiver: &mut watch::Receiver<bool>) {
     if receiver.wait_for(|value| *value).await.is_err() {
         std::future::pending::<()>().await;
     }

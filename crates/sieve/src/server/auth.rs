@@ -5,10 +5,12 @@ use std::io;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sterna_frontdoor::{Entry, Kind, Refused};
 use sterna_net::{LoginRefused, plain};
 
 use super::capability;
 use super::framing::Word;
+use super::relay::{self, Opened};
 use super::session::Session;
 use super::write::{Reply, string};
 
@@ -77,25 +79,48 @@ async fn response(
 
 async fn verify(session: &mut Session, user: &[u8], password: &[u8]) -> io::Result<Reply> {
     let (service, ip) = (session.service.clone(), session.peer.ip());
-    let verified = service.login.verify(ip, user, password, &mut session.failed_logins).await;
-    let record = match verified {
-        Ok(record) => record,
-        Err(refused) => {
-            return Ok(match &refused {
-                LoginRefused::Wrong => Reply::no(refused.to_string()),
-                LoginRefused::WrongTooOften => Reply::bye(None, &refused.to_string()),
-                LoginRefused::Throttled => Reply::no_code("TRYLATER", refused.to_string()),
-                LoginRefused::Store(error) => Reply::no_code("TRYLATER", error.to_string()),
-            });
+    loop {
+        let entered = service.door.enter(ip, user, password, Kind::Finishes, &mut session.failed_logins).await;
+        let guest = match entered {
+            Ok(Entry::Local(record, stay)) => {
+                let account = match service.store.account(record.id).await {
+                    Ok(account) => account,
+                    Err(error) => return Ok(Reply::no_code("TRYLATER", error.to_string())),
+                };
+                tracing::Span::current().record("account", tracing::field::display(record.id));
+                tracing::info!("logged in");
+                session.account = Some((account, record.address.to_string()));
+                session.stay = Some(stay);
+                return Ok(Reply::ok("logged in"));
+            }
+            Ok(Entry::Remote(guest)) => guest,
+            Err(error) => return Ok(refused(&error)),
+        };
+        match Box::pin(relay::open(session, guest)).await {
+            Opened::Relay(relay) => {
+                session.relay = Some(relay);
+                return Ok(Reply::ok("logged in"));
+            }
+            Opened::Refused(guest, said) => {
+                return Ok(match guest.refused(&mut session.failed_logins).await {
+                    LoginRefused::WrongTooOften => Reply::bye(None, &said),
+                    _ => Reply::no(said),
+                });
+            }
+            Opened::None => return Ok(Reply::no("scripts of this mailbox cannot be changed here at the moment")),
+            Opened::Unavailable(guest, why) => return Ok(refused(&guest.unavailable(&why))),
+            Opened::Moving => {}
         }
-    };
-    match service.store.account(record.id).await {
-        Ok(account) => {
-            tracing::Span::current().record("account", tracing::field::display(record.id));
-            tracing::info!("logged in");
-            session.account = Some((account, record.address.to_string()));
-            Ok(Reply::ok("logged in"))
-        }
-        Err(error) => Ok(Reply::no_code("TRYLATER", error.to_string())),
+    }
+}
+
+/// The words for somebody who is not let in.
+fn refused(refused: &Refused) -> Reply {
+    match refused {
+        Refused::Login(LoginRefused::Wrong) => Reply::no(refused.to_string()),
+        Refused::Login(LoginRefused::WrongTooOften) => Reply::bye(None, &refused.to_string()),
+        Refused::Login(LoginRefused::Throttled | LoginRefused::Store(_))
+        | Refused::Unavailable(_)
+        | Refused::Moving => Reply::no_code("TRYLATER", refused.to_string()),
     }
 }

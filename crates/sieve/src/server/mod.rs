@@ -8,6 +8,8 @@ mod capability;
 mod command;
 mod config;
 mod framing;
+mod hold;
+mod relay;
 mod scripts;
 mod session;
 #[cfg(test)]
@@ -17,7 +19,8 @@ mod write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use sterna_net::{ClientStream, Login, PortTls};
+use sterna_frontdoor::Door;
+use sterna_net::{ClientStream, PortTls};
 use sterna_store::Store;
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
@@ -34,14 +37,14 @@ const CHECKS: usize = 4;
 pub struct Service {
     store: Store,
     config: ServerConfig,
-    login: Login,
+    door: Door,
     checks: Semaphore,
 }
 
 impl Service {
-    /// One for each store; the listeners share it. `login` is the door that all protocols share.
-    pub fn new(store: Store, login: Login, config: ServerConfig) -> Arc<Service> {
-        Arc::new(Service { store, config, login, checks: Semaphore::new(CHECKS) })
+    /// One for each store; the listeners share it. `door` is the one that all protocols share.
+    pub fn new(door: Door, config: ServerConfig) -> Arc<Service> {
+        Arc::new(Service { store: door.store().clone(), config, door, checks: Semaphore::new(CHECKS) })
     }
 }
 

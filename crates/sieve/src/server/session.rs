@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use sterna_frontdoor::Stay;
 use sterna_net::ClientStream;
 use sterna_store::Account;
 use tokio::sync::watch;
@@ -15,7 +16,7 @@ use super::capability;
 use super::command::Command;
 use super::framing::{MAX_LINE, Step, Word, scan};
 use super::write::{Reply, string};
-use super::{Service, auth, scripts};
+use super::{Service, auth, hold, relay, scripts};
 
 /// Commands in a row that are refused as none, after which the connection ends.
 const MAX_WRONG: u32 = 20;
@@ -31,16 +32,20 @@ pub(super) struct Session {
     pub service: Arc<Service>,
     pub peer: SocketAddr,
     /// `None` only after a handshake that failed: the connection is over.
-    stream: Option<ClientStream>,
-    input: BytesMut,
+    pub stream: Option<ClientStream>,
+    pub input: BytesMut,
     pub out: Vec<u8>,
     /// Who logged in: the account and its address.
     pub account: Option<(Account, String)>,
+    /// The session's line at the front door, while somebody is logged in.
+    pub stay: Option<Stay>,
+    /// Where the mailbox is, behind a login whose answer has not been sent.
+    pub relay: Option<Box<relay::Relay>>,
     pub failed_logins: u32,
     wrong: u32,
     /// When it must have logged in.
     login_until: Instant,
-    shutdown: watch::Receiver<bool>,
+    pub shutdown: watch::Receiver<bool>,
 }
 
 /// What follows an answer.
@@ -65,6 +70,8 @@ impl Session {
             input: BytesMut::new(),
             out: Vec::new(),
             account: None,
+            stay: None,
+            relay: None,
             failed_logins: 0,
             wrong: 0,
             login_until,
@@ -89,6 +96,7 @@ impl Session {
             let (reply, after) = match self.words(max).await? {
                 Ok(words) if words.is_empty() => continue,
                 Ok(words) => match Command::from_words(words) {
+                    Ok(_) if self.is_asked() && self.held().await?.is_some() => (hold::moved(), After::End),
                     Ok(command) => {
                         self.wrong = 0;
                         self.command(command).await?
@@ -98,6 +106,9 @@ impl Session {
                 Err(reply) => (reply, After::Next),
             };
             reply.write(&mut self.out);
+            if let Some(relay) = self.relay.take() {
+                return Box::pin(relay::run(self, relay)).await;
+            }
             match after {
                 After::Next if reply.word != "BYE" => {}
                 After::StartTls => {
@@ -150,7 +161,7 @@ impl Session {
             command => match (&self.account, command) {
                 (None, _) => Reply::no("log in first"),
                 (Some(_), Command::Unauthenticate) => {
-                    self.account = None;
+                    (self.account, self.stay) = (None, None);
                     self.login_until = Instant::now() + self.service.config.login_timeout;
                     Reply::ok("logged out")
                 }
@@ -253,7 +264,8 @@ impl Session {
     async fn read(&mut self, until: Instant) -> io::Result<Option<Reply>> {
         let Some(stream) = &mut self.stream else { return Err(io::ErrorKind::NotConnected.into()) };
         tokio::select! {
-            read = timeout_at(until, stream.read(&mut self.input)) => match read {
+            () = hold::disturbed(&mut self.stay) => {}
+            read = timeout_at(until, stream.read(&mut self.input)) => return match read {
                 Ok(Ok(0)) => Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(Ok(_)) => Ok(None),
                 Ok(Err(error)) => Err(error),
@@ -261,9 +273,10 @@ impl Session {
             },
             // Between commands only: what has begun is answered.
             _ = self.shutdown.wait_for(|stop| *stop), if self.input.is_empty() => {
-                Ok(Some(Reply::bye(Some("TRYLATER"), "the server is shutting down")))
+                return Ok(Some(Reply::bye(Some("TRYLATER"), "the server is shutting down")));
             }
         }
+        self.held().await
     }
 
     /// Sends what is to be sent.

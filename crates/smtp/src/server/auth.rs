@@ -4,6 +4,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sterna_frontdoor::Refused;
 use sterna_net::{LoginRefused, plain};
 
 use super::Kind;
@@ -63,19 +64,9 @@ async fn response(session: &mut Session, initial: Option<Vec<u8>>, challenge: &s
 
 async fn verify(session: &mut Session, user: &[u8], password: &[u8]) -> Answer {
     let (service, ip) = (session.service.clone(), session.peer.ip);
-    let record = match service.login.verify(ip, user, password, &mut session.failed_logins).await {
+    let record = match service.door.verify(ip, user, password, &mut session.failed_logins).await {
         Ok(record) => record,
-        Err(LoginRefused::Wrong) => return Ok(Reply::new(535, "5.7.8", "wrong user name or password")),
-        Err(LoginRefused::WrongTooOften) => {
-            return Err(Fail::Close(Reply::new(535, "5.7.8", "too many failed logins, goodbye")));
-        }
-        Err(LoginRefused::Throttled) => {
-            return Ok(Reply::new(454, "4.7.0", "too many failed logins, try again later"));
-        }
-        Err(LoginRefused::Store(error)) => {
-            tracing::error!(%error, "a login could not be verified");
-            return Ok(Reply::new(454, "4.7.0", "logins cannot be verified for the moment, try again later"));
-        }
+        Err(error) => return refused(error),
     };
     tracing::Span::current().record("account", record.id.0);
     tracing::info!("logged in");
@@ -85,4 +76,22 @@ async fn verify(session: &mut Session, user: &[u8], password: &[u8]) -> Answer {
     }
     session.user = Some(record);
     Ok(Reply::new(235, "2.7.0", "welcome"))
+}
+
+/// The words for somebody who is not let in (RFC 4954 §6).
+fn refused(refused: Refused) -> Answer {
+    match refused {
+        Refused::Login(LoginRefused::Wrong) => Ok(Reply::new(535, "5.7.8", "wrong user name or password")),
+        Refused::Login(LoginRefused::WrongTooOften) => {
+            Err(Fail::Close(Reply::new(535, "5.7.8", "too many failed logins, goodbye")))
+        }
+        Refused::Login(LoginRefused::Throttled) => {
+            Ok(Reply::new(454, "4.7.0", "too many failed logins, try again later"))
+        }
+        Refused::Login(LoginRefused::Store(error)) => {
+            tracing::error!(%error, "a login could not be verified");
+            Ok(Reply::new(454, "4.7.0", "logins cannot be verified for the moment, try again later"))
+        }
+        Refused::Unavailable(_) | Refused::Moving => Ok(Reply::new(454, "4.7.0", refused.to_string())),
+    }
 }

@@ -41,7 +41,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use sterna_delivery::Delivery;
-use sterna_net::{ClientStream, Login, PortTls};
+use sterna_frontdoor::Door;
+use sterna_net::{ClientStream, PortTls};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 use tracing::Instrument as _;
@@ -65,7 +66,7 @@ pub enum Kind {
 pub struct Service {
     pub(crate) delivery: Delivery,
     pub(crate) auth: Arc<Authenticator>,
-    pub(crate) login: Login,
+    pub(crate) door: Door,
     pub(crate) config: ServerConfig,
     networks: Arc<policy::Networks>,
     submitters: Arc<policy::Networks>,
@@ -75,12 +76,12 @@ pub struct Service {
 }
 
 impl Service {
-    /// One for each store; the listeners share it. `login` is the door that all protocols share.
-    pub fn new(delivery: Delivery, auth: Arc<Authenticator>, login: Login, config: ServerConfig) -> Arc<Service> {
+    /// One for each store; the listeners share it. `door` is the one that all protocols share.
+    pub fn new(delivery: Delivery, auth: Arc<Authenticator>, door: Door, config: ServerConfig) -> Arc<Service> {
         Arc::new(Service {
             delivery,
             auth,
-            login,
+            door,
             networks: Arc::default(),
             submitters: Arc::default(),
             greylist: greylist::Greylist::default(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
 use sterna_core::{Address, ManualClock};
 use sterna_delivery::{Delivery, DeliveryConfig};
+use sterna_frontdoor::Door;
 use sterna_net::{Login, PortTls};
 use sterna_store::{AccountRecord, QueueFilter, Store, UidRange};
 use sterna_tests::backend::store_config;
@@ -80,8 +81,8 @@ impl House {
         settings.max_size = config.max_size;
         settings.postmaster = Some(Address::parse("bob@example.org").unwrap());
         let delivery = Delivery::new(store.clone(), settings);
-        let login = Login::new(store.clone(), Duration::from_millis(1));
-        let service = Service::new(delivery, auth, login, config);
+        let door = Door::new(store.clone(), Login::new(store.clone(), Duration::from_millis(1)));
+        let service = Service::new(delivery, auth, door, config);
         House { store, service, dns, clock, shutdown: watch::channel(false).0, connector, dir }
     }
 

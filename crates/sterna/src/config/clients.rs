@@ -16,6 +16,7 @@ const NONE: &str = "none";
 pub(super) struct ClientsTable {
     name: Option<String>,
     url: Option<String>,
+    webmail: Option<String>,
     imap: Option<String>,
     imaps: Option<String>,
     pop3: Option<String>,
@@ -60,7 +61,8 @@ impl ClientsTable {
             Some(text) => Some(url(text)?),
             None => listens.then(|| format!("https://{hostname}")),
         };
-        Ok(ClientSettings { name: self.name.unwrap_or_else(|| hostname.to_owned()), servers, url })
+        let webmail = self.webmail.map(webmail).transpose()?;
+        Ok(ClientSettings { name: self.name.unwrap_or_else(|| hostname.to_owned()), servers, url, webmail })
     }
 }
 
@@ -69,6 +71,16 @@ fn url(text: &str) -> Result<String, String> {
     match place.and_then(host_and_port) {
         Some(_) => Ok(text.trim_end_matches('/').to_owned()),
         None => Err(format!("clients.url: \"{text}\" is not known; write \"https://mail.example.org\" or \"{NONE}\"")),
+    }
+}
+
+/// A webmail may lie anywhere on its host, and also without TLS on a private network.
+fn webmail(text: String) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let place = rest.and_then(|rest| rest.split('/').next()).and_then(host_and_port);
+    match place.is_some() && text.chars().all(|c| c.is_ascii_graphic()) {
+        true => Ok(text),
+        false => Err(format!("clients.webmail: \"{text}\" is not known; write \"https://mail.example.org/\"")),
     }
 }
 
@@ -102,11 +114,13 @@ mod tests {
     fn what_is_said_counts_more_than_what_is_listened_for() {
         let listen = Listen { imap: vec!["127.0.0.1:143".parse().unwrap()], ..Listen::default() };
         let text = "name = \"Example\"\nimap = \"none\"\nimaps = \"imap.example.org\"\nsubmission = \"smtp.example.org:2587\"\n\
-                    url = \"https://auto.example.org:8443/\"";
+                    url = \"https://auto.example.org:8443/\"\nwebmail = \"https://example.org/mail/\"";
+
         let clients = read(text, &listen).unwrap();
         let told: Vec<(&str, u16)> = clients.servers.iter().map(|s| (s.host.as_str(), s.port)).collect();
         assert_eq!(told, [("imap.example.org", 993), ("smtp.example.org", 2587)]);
         assert_eq!((clients.name.as_str(), clients.url.as_deref()), ("Example", Some("https://auto.example.org:8443")));
+        assert_eq!(clients.webmail.as_deref(), Some("https://example.org/mail/"));
     }
 
     #[test]
@@ -115,6 +129,8 @@ mod tests {
             ("imaps = \"imap example\"", "mail.example.org:993"),
             ("pop3 = \"h:0\"", "clients.pop3"),
             ("url = \"http://h\"", "https://mail.example.org"),
+            ("webmail = \"mail.example.org\"", "clients.webmail"),
+            ("webmail = \"https://h/a b\"", "clients.webmail"),
         ] {
             let error = read(text, &Listen::default()).unwrap_err();
             assert!(error.contains(word), "{error}");

@@ -80,6 +80,7 @@ kind = "file"                        # large bodies are files in the account's d
 # name = "Example Mail"              # is listened for
 # imaps = "imap.example.org:993"     # or "none"; also imap, pop3, pop3s, submission, submissions
 # url = "https://mail.example.org"   # where the HTTP service is reached from outside
+# webmail = "https://webmail.example.org/"  # where users of mailboxes that are here are sent; absent: there is none
 
 # [limits]
 # message = "2G"                     # the largest message that a client may store

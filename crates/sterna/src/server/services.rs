@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sterna_delivery::{Delivery, DeliveryConfig};
 use sterna_frontdoor::Door;
+use sterna_imap::client::PlatformChecker;
 use sterna_net::PortTls;
 use sterna_smtp::auth::{AuthConfig, Authenticator};
 use sterna_smtp::client::{Credentials, Route};
@@ -77,7 +78,8 @@ impl Services {
     /// For the store behind the door, as the configuration says.
     pub fn new(door: &Door, config: &Config) -> Result<Services> {
         let tls = tls::server_config(config)?;
-        let (store, login) = (door.store(), door.login().clone());
+        let store = door.store();
+        door.set_checker(Arc::new(PlatformChecker));
         let resolver = config.resolver()?;
         let authenticator = Arc::new(Authenticator::new(
             resolver.clone(),
@@ -98,14 +100,14 @@ impl Services {
         (smtp.max_size, smtp.max_recipients) = (config.mail.max_size, config.mail.max_recipients);
         (smtp.dnsbl, smtp.greylist) = (config.mail.dnsbl.clone(), config.mail.greylist.then_some(GREYLIST));
 
-        let smtp = sterna_smtp::server::Service::new(delivery.clone(), authenticator, login.clone(), smtp);
+        let smtp = sterna_smtp::server::Service::new(delivery.clone(), authenticator, door.clone(), smtp);
         Ok(Services {
             imap: Servant::Imap(sterna_imap::server::Service::new(door.clone(), imap)),
-            pop3: Servant::Pop3(sterna_pop3::server::Service::new(store.clone(), login.clone(), pop3)),
+            pop3: Servant::Pop3(sterna_pop3::server::Service::new(door.clone(), pop3)),
             smtp: Servant::Smtp(smtp.clone(), Kind::Reception),
             submission: Servant::Smtp(smtp.clone(), Kind::Submission),
             lmtp: Servant::Smtp(smtp, Kind::Lmtp),
-            sieve: Servant::Sieve(sterna_sieve::server::Service::new(store.clone(), login, sieve)),
+            sieve: Servant::Sieve(sterna_sieve::server::Service::new(door.clone(), sieve)),
             http: Servant::Http(sterna_http::Service::new(http, store.clone())),
             runner: Runner::new(delivery, resolver.clone(), queue(&config.mail)?),
             resolver,

@@ -235,6 +235,10 @@ impl Relay {
             if let Some(end) = self.advance(session).await? {
                 return Ok(end);
             }
+            if self.guest.stay.signal() == Signal::Fenced {
+                self.phase = Phase::Fenced;
+                continue;
+            }
             self.take_commands()?;
             self.outgoing.pump(&mut self.platform.output, wire::FULL);
             if let Some(until) = self.closing

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use sterna_core::{Address, SystemClock};
+use sterna_frontdoor::Door;
 use sterna_net::{Login, PortTls};
 use sterna_store::{Account, Store};
 use sterna_tests::backend::store_config;
@@ -29,6 +30,7 @@ pub(super) const PASSWORD: &str = "correct horse";
 /// One server with one account.
 pub(super) struct Server {
     pub account: Account,
+    pub door: Door,
     pub address: SocketAddr,
     pub shutdown: watch::Sender<bool>,
     /// Trusts the certificate.
@@ -60,7 +62,8 @@ impl Server {
         let mut config = ServerConfig::new("mail.example.org");
         config.tls = Some(Arc::new(server));
         change(&mut config);
-        let service = Service::new(store.clone(), Login::new(store, Duration::from_millis(1)), config);
+        let door = Door::new(store.clone(), Login::new(store, Duration::from_millis(1)));
+        let service = Service::new(door.clone(), config);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (shutdown, receiver) = watch::channel(false);
@@ -70,7 +73,7 @@ impl Server {
             }
         });
         let connector = TlsConnector::from(Arc::new(client));
-        Server { account, address, shutdown, connector, certificate: key.cert.pem(), _dir: dir }
+        Server { account, door, address, shutdown, connector, certificate: key.cert.pem(), _dir: dir }
     }
 
     /// A connection that has read the greeting.
