@@ -12,7 +12,7 @@ WITH_PEERS := $(TARGET)/debug/with-peers
 run = sh -c 'if cargo nextest --version >/dev/null 2>&1; then cargo nextest run $(CARGO_FLAGS) --workspace --profile $(1); \
 	else echo "note: cargo-nextest is not installed; running cargo test"; cargo test $(CARGO_FLAGS) --workspace; fi'
 
-.PHONY: demo test test-embedded test-shared binaries lint peers bench fuzz
+.PHONY: demo test test-embedded test-shared binaries lint peers bench bench-live fuzz
 
 # The tour on loopback: an old platform, a new one, a mailbox moving from one to the other.
 demo:
@@ -45,6 +45,11 @@ peers:
 bench: peers
 	cargo build $(CARGO_FLAGS) --release -p sterna
 	cargo run $(CARGO_FLAGS) --release -p sterna-bench -- run --out bench/RESULTS.md
+
+# The measurements of the live move, an hour or so; writes bench/LIVE.md.
+bench-live: peers
+	cargo build $(CARGO_FLAGS) --release -p sterna
+	cargo run $(CARGO_FLAGS) --release -p sterna-bench -- live all --out bench/LIVE.md
 
 # Every fuzz target for SECONDS each (ten minutes by default).
 fuzz:

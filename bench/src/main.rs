@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use sterna_bench::runners::{Options, run};
+use sterna_bench::runners::{Options, live, run};
 use sterna_bench::{Corpus, Profile, maildir};
 
 #[derive(Parser)]
@@ -50,6 +50,14 @@ enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// Measures the live move, and writes a report in Markdown
+    Live {
+        #[command(subcommand)]
+        what: live::Live,
+        /// The file for the report; standard output if absent
+        #[arg(long, global = true)]
+        out: Option<PathBuf>,
+    },
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -80,6 +88,7 @@ fn main() -> ExitCode {
         Command::Run { only, runs, quick, statements, out } => {
             run(&Options { only, runs: runs.max(1), quick, statements, out })
         }
+        Command::Live { what, out } => live::run(&what, out.as_deref()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

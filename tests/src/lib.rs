@@ -23,6 +23,7 @@ mod mbsync;
 mod memory;
 mod offlineimap;
 pub mod peer;
+pub mod pop3_clients;
 mod ports;
 mod postfix;
 mod postgres;

@@ -14,6 +14,7 @@ mod contender;
 mod delivery;
 mod idle;
 mod letters;
+pub mod live;
 mod load;
 mod machine;
 mod reading;

@@ -5,8 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use sterna_tests::{Outcome, User, peer, python, run};
 use tempfile::TempDir;
+
+use crate::dovecot::User;
+use crate::peer;
+use crate::process::{Outcome, run};
+use crate::python::python;
 
 /// So long may one fetch of a large mailbox take.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -14,17 +18,23 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Which program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// mpop.
     Mpop,
+    /// fetchmail.
     Fetchmail,
+    /// getmail.
     Getmail,
+    /// A few lines with Python's own library.
     Poplib,
 }
 
 impl Kind {
+    /// All of them.
     pub const ALL: [Kind; 4] = [Kind::Mpop, Kind::Fetchmail, Kind::Getmail, Kind::Poplib];
 }
 
 /// A client that is configured once.
+#[derive(Debug)]
 pub struct Client {
     kind: Kind,
     port: u16,
@@ -33,6 +43,7 @@ pub struct Client {
 }
 
 impl Client {
+    /// A client that has never fetched, for an account on a port of 127.0.0.1.
     pub fn new(kind: Kind, port: u16, user: &User) -> Client {
         let directory = tempfile::Builder::new().prefix("sterna-pop3-").tempdir().expect("make a directory");
         let client = Client { kind, port, user: user.clone(), directory };
