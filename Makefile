@@ -12,9 +12,9 @@ WITH_PEERS := $(TARGET)/debug/with-peers
 run = sh -c 'if cargo nextest --version >/dev/null 2>&1; then cargo nextest run $(CARGO_FLAGS) --workspace --profile $(1); \
 	else echo "note: cargo-nextest is not installed; running cargo test"; cargo test $(CARGO_FLAGS) --workspace; fi'
 
-.PHONY: demo test test-embedded test-shared binaries lint peers bench bench-live fuzz
+.PHONY: demo test test-embedded test-shared binaries lint peers bench bench-live fuzz soak
 
-# The tour on loopback: an old platform, a new one, a mailbox moving from one to the other.
+# The tour on loopback: an old platform, a new one, a mailbox moving from one to the other under an open connection.
 demo:
 	cargo build $(CARGO_FLAGS) --release -p sterna
 	$(TARGET)/release/sterna demo
@@ -54,3 +54,10 @@ bench-live: peers
 # Every fuzz target for SECONDS each (ten minutes by default).
 fuzz:
 	scripts/fuzz $(or $(SECONDS),600)
+
+# Random clients against a model while their mailbox moves there and back and servers die, for SECONDS (an hour by default).
+# The SEED is printed first, and repeats a run.
+soak: peers
+	cargo build $(CARGO_FLAGS) -p sterna
+	STERNA_SOAK_SECONDS=$(or $(SECONDS),3600) STERNA_SOAK_SEED=$(or $(SEED),$(shell date +%s)) \
+		cargo test $(CARGO_FLAGS) -p sterna-tests --test soak -- --nocapture --test-threads=1 moves

@@ -123,6 +123,14 @@ impl Client {
         waited.expect("a response within 20 seconds")
     }
 
+    /// Everything up to the end of the connection.
+    pub async fn rest(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let read = self.stream.read_to_end(&mut bytes);
+        tokio::time::timeout(std::time::Duration::from_secs(20), read).await.unwrap().unwrap();
+        bytes
+    }
+
     /// Sends one command (without tag and CRLF) and gives its responses; the tagged one is the last, without its tag.
     pub async fn cmd(&mut self, command: &str) -> Vec<String> {
         let tag = self.begin(command).await;

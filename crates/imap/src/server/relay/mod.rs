@@ -89,6 +89,8 @@ pub(super) struct Relay {
     quiet: bool,
     /// The client has closed its side: what it sent before is still done, until then.
     closing: Option<Instant>,
+    /// The platform has let the client out: nothing more is said, also when its connection ends.
+    logged_out: bool,
     /// The platform has ended the connection: what it said last, if it said anything.
     lost: Option<String>,
     /// Bytes of a literal that are passed on as they come.
@@ -200,6 +202,7 @@ impl Relay {
             phase: Phase::Open,
             quiet: false,
             closing: None,
+            logged_out: false,
             lost: None,
             passing: 0,
             in_response: false,
@@ -253,7 +256,8 @@ impl Relay {
             }
             if self.client.is_written() {
                 stuck_at = None;
-                if self.lost.is_some() && self.platform.input.is_empty() && self.phase.is_open() {
+                // What is left of its input is the beginning of a response whose end will not come.
+                if self.lost.is_some() && self.phase.is_open() {
                     return self.platform_lost();
                 }
             } else {
@@ -280,7 +284,7 @@ impl Relay {
 
     /// What the client learns when the platform has gone.
     fn platform_lost(&mut self) -> Result<End, Problem> {
-        if self.flight.iter().any(|f| f.what == What::Logout) {
+        if self.logged_out || self.flight.iter().any(|f| f.what == What::Logout) {
             return Ok(End::Over);
         }
         let why = self.lost.clone().unwrap_or_default();
@@ -354,7 +358,7 @@ pub(super) async fn run(session: &mut Session, mut relay: Box<Relay>) -> Result<
         Ok(End::Local(_)) => handover::take_over(session, &mut relay).await,
         _ => Ok(()),
     };
-    let Relay { client, mut platform, framer, guest, promised, .. } = *relay;
+    let Relay { client, mut platform, framer, guest, promised, in_response, .. } = *relay;
     // What was written to the client and not yet sent goes before everything else.
     let Wire { stream, input, output, .. } = client.rest();
     session.out.stream.put_back(stream);
@@ -365,7 +369,12 @@ pub(super) async fn run(session: &mut Session, mut relay: Box<Relay>) -> Result<
         let _ = tokio::time::timeout(Duration::from_secs(5), platform.stream.shutdown()).await;
     });
     local?;
-    match ended? {
+    let ended = match ended {
+        // Whatever was said now would be taken for the rest of a literal.
+        Err(Problem::Bye { .. }) if in_response => End::Over,
+        ended => ended?,
+    };
+    match ended {
         End::Local(idle) => {
             session.stay = Some(guest.into_stay());
             Ok(idle)

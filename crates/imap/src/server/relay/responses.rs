@@ -258,6 +258,7 @@ impl Relay {
                 self.notify = Some(*notify).filter(|n| *n != crate::codec::command::notify::Notify::None)
             }
             What::Save if ok => self.saved = true,
+            What::Logout => self.logged_out = ok,
             What::Look | What::Saved => return Way::Nowhere,
             _ => {}
         }

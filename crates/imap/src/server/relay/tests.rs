@@ -121,6 +121,8 @@ async fn commands_go_to_the_platform_and_its_answers_come_back() {
     assert_eq!(world.new.account.index(inbox(&world.new.account).await).await.unwrap().len(), 3);
     let bye = client.cmd("LOGOUT").await;
     assert!(bye[0].starts_with("* BYE"), "{bye:?}");
+    // That the platform closes, too, is nothing that a client that has left should hear of.
+    assert_eq!(client.response().await, "");
 }
 
 async fn inbox(account: &Account) -> sterna_core::MailboxId {
@@ -303,4 +305,52 @@ async fn a_large_message_is_passed_on_as_it_comes() {
     client.send("\r\n").await;
     assert!(client.finish("l2").await.last().unwrap().starts_with("NO [TRYCREATE]"));
     client.ok("NOOP").await;
+}
+
+/// A platform that logs anybody in, answers the next command with these bytes, and is gone.
+async fn dying_platform(world: &World, answer: Vec<u8>) -> Client {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("{{\"imap\":\"imap://{}?tls=none\"}}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut stream = BufReader::new(listener.accept().await.unwrap().0);
+        stream.write_all(b"* OK [CAPABILITY IMAP4rev1] here\r\n").await.unwrap();
+        loop {
+            let mut line = String::new();
+            stream.read_line(&mut line).await.unwrap();
+            let mut words = line.split_ascii_whitespace();
+            let (tag, verb) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+            let said = match verb.to_ascii_uppercase().as_str() {
+                "CAPABILITY" => format!("* CAPABILITY IMAP4rev1\r\n{tag} OK done\r\n"),
+                "LOGIN" => format!("{tag} OK in\r\n"),
+                _ => {
+                    stream.write_all(&answer).await.unwrap();
+                    return;
+                }
+            };
+            stream.write_all(said.as_bytes()).await.unwrap();
+        }
+    });
+    world.new.store.set_platform("old", url, None).await.unwrap();
+    world.new.login().await
+}
+
+#[tokio::test]
+async fn a_platform_that_dies_in_the_middle_of_a_response_is_told_of() {
+    let world = world(0).await;
+    let mut client = dying_platform(&world, b"* 3 EXISTS\r\n* OK [UIDVAL".to_vec()).await;
+    client.begin("SELECT INBOX").await;
+    assert_eq!(client.response().await, "* 3 EXISTS");
+    assert!(client.response().await.starts_with("* BYE [UNAVAILABLE]"));
+    assert_eq!(client.response().await, "");
+}
+
+#[tokio::test]
+async fn nothing_is_put_into_a_literal_whose_end_does_not_come() {
+    let world = world(0).await;
+    let mut answer = b"* 1 FETCH (BODY[] {20010}\r\n".to_vec();
+    answer.resize(answer.len() + 20_000, b'x');
+    let mut client = dying_platform(&world, answer).await;
+    client.begin("FETCH 1 BODY[]").await;
+    assert!(!client.rest().await.windows(3).any(|bytes| bytes == b"BYE"));
 }
