@@ -18,10 +18,10 @@ const CLOSING: Duration = Duration::from_secs(10);
 /// What a protocol says to the bytes that pass. An error ends the relay: nothing behind such bytes can be understood.
 pub trait Passing {
     /// Takes from `input`, what the client sent, and appends what the server is to get; an answer of its own goes to `client`.
-    fn from_client(&mut self, input: &mut BytesMut, server: &mut Vec<u8>, client: &mut Vec<u8>) -> io::Result<()>;
+    fn client_said(&mut self, input: &mut BytesMut, server: &mut Vec<u8>, client: &mut Vec<u8>) -> io::Result<()>;
 
     /// Takes from `input`, what the server sent, and appends what the client is to get.
-    fn from_server(&mut self, input: &mut BytesMut, client: &mut Vec<u8>) -> io::Result<()>;
+    fn server_said(&mut self, input: &mut BytesMut, client: &mut Vec<u8>) -> io::Result<()>;
 
     /// So much is to be answered that nothing more is taken from the client.
     fn is_full(&self) -> bool;
@@ -90,10 +90,10 @@ pub async fn relay(client: &mut Wire, server: &mut Wire, passing: &mut impl Pass
 
 fn pass(client: &mut Wire, server: &mut Wire, passing: &mut impl Passing, lost: bool) -> io::Result<()> {
     if !client.is_full() && !server.input.is_empty() {
-        passing.from_server(&mut server.input, &mut client.output)?;
+        passing.server_said(&mut server.input, &mut client.output)?;
     }
     if !lost && !server.is_full() && !client.is_full() && !client.input.is_empty() {
-        passing.from_client(&mut client.input, &mut server.output, &mut client.output)?;
+        passing.client_said(&mut client.input, &mut server.output, &mut client.output)?;
     }
     Ok(())
 }

@@ -102,7 +102,7 @@ impl Replies {
 }
 
 impl Passing for Replies {
-    fn from_client(&mut self, input: &mut BytesMut, server: &mut Vec<u8>, client: &mut Vec<u8>) -> io::Result<()> {
+    fn client_said(&mut self, input: &mut BytesMut, server: &mut Vec<u8>, client: &mut Vec<u8>) -> io::Result<()> {
         while !self.is_full() {
             let Some(line) = line(input)? else { break };
             let due = self.expect(trimmed(&line));
@@ -116,7 +116,7 @@ impl Passing for Replies {
         Ok(())
     }
 
-    fn from_server(&mut self, input: &mut BytesMut, client: &mut Vec<u8>) -> io::Result<()> {
+    fn server_said(&mut self, input: &mut BytesMut, client: &mut Vec<u8>) -> io::Result<()> {
         loop {
             if let State::Lines(middle) = self.state {
                 self.state = lines(input, client, middle);

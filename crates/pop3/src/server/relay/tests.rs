@@ -152,13 +152,13 @@ fn replies_are_told_apart_however_they_come() {
     for size in 1..answers.len() {
         let (mut replies, mut server, mut client) = (Replies::default(), Vec::new(), Vec::new());
         let mut input = BytesMut::from(&commands[..]);
-        replies.from_client(&mut input, &mut server, &mut client).unwrap();
+        replies.client_said(&mut input, &mut server, &mut client).unwrap();
         assert_eq!(server, b"CAPA\r\nRETR 1\r\nSTAT\r\n");
         let mut input = BytesMut::new();
         for piece in answers.chunks(size) {
             assert!(!replies.is_idle());
             input.extend_from_slice(piece);
-            replies.from_server(&mut input, &mut client).unwrap();
+            replies.server_said(&mut input, &mut client).unwrap();
         }
         assert_eq!(String::from_utf8(client).unwrap(), expected, "pieces of {size}");
         assert!(replies.is_idle());

@@ -197,7 +197,7 @@ impl Responses {
 }
 
 impl Passing for Responses {
-    fn from_client(&mut self, input: &mut BytesMut, server: &mut Vec<u8>, client: &mut Vec<u8>) -> io::Result<()> {
+    fn client_said(&mut self, input: &mut BytesMut, server: &mut Vec<u8>, client: &mut Vec<u8>) -> io::Result<()> {
         while !self.is_full() || self.in_command {
             if self.literal > 0 {
                 let Some(taken) = literal(input, &mut self.literal) else { break };
@@ -213,7 +213,7 @@ impl Passing for Responses {
         Ok(())
     }
 
-    fn from_server(&mut self, input: &mut BytesMut, client: &mut Vec<u8>) -> io::Result<()> {
+    fn server_said(&mut self, input: &mut BytesMut, client: &mut Vec<u8>) -> io::Result<()> {
         loop {
             if self.answered > 0 {
                 let Some(taken) = literal(input, &mut self.answered) else { return Ok(()) };

@@ -107,14 +107,14 @@ fn responses_are_told_apart_however_they_come() {
         let mut input = BytesMut::new();
         for piece in commands.chunks(size) {
             input.extend_from_slice(piece);
-            responses.from_client(&mut input, &mut server, &mut client).unwrap();
+            responses.client_said(&mut input, &mut server, &mut client).unwrap();
         }
         assert_eq!(server, b"GETSCRIPT {1+}\r\nx\r\ncapability\r\nNOOP\r\n");
         let mut input = BytesMut::new();
         for piece in answers.chunks(size) {
             assert!(!responses.is_idle());
             input.extend_from_slice(piece);
-            responses.from_server(&mut input, &mut client).unwrap();
+            responses.server_said(&mut input, &mut client).unwrap();
         }
         assert_eq!(String::from_utf8(client).unwrap(), expected, "pieces of {size}");
         assert!(responses.is_idle());
@@ -126,6 +126,6 @@ fn what_two_servers_might_read_differently_is_not_passed_on() {
     for line in ["NOOP \"a\r\n", "PUTSCRIPT \"a\" {3}\r\n", "NOOP {3+\r\n", "NOOP {x+}\r\n", "NOOP a\rb\r\n"] {
         let mut responses = Responses::new(1);
         let mut input = BytesMut::from(line);
-        assert!(responses.from_client(&mut input, &mut Vec::new(), &mut Vec::new()).is_err(), "{line:?}");
+        assert!(responses.client_said(&mut input, &mut Vec::new(), &mut Vec::new()).is_err(), "{line:?}");
     }
 }
