@@ -63,9 +63,10 @@ pub fn measure(sizes: &[usize], moves: usize, page: &mut Page) {
     page.add(survivors);
     page.note(
         "Hold: two sessions in IDLE, two that say NOOP every 20 ms, one that fetches bodies without a pause, all through the \
-         front door with INBOX selected; moves one after the other. The wait is the longest from sending NOOP to its answer \
-         in each polling session of each move. A message is handed over by LMTP as soon as `sterna move cutover` has said \
-         that the mailbox is here, and its way ends with EXISTS in each session that is in IDLE.",
+         front door with INBOX selected; moves one after the other, and the moved mailboxes stay followed for rollback. The \
+         wait is the longest from sending NOOP to its answer in each polling session of each move; a hold shorter than 20 ms \
+         may fall between two of them, and only the receipt's row has it. A message is handed over by LMTP as soon as `sterna \
+         move cutover` has said that the mailbox is here, and its way ends with EXISTS in each session that is in IDLE.",
     );
 }
 

@@ -11,41 +11,24 @@ const CUTOVER: Duration = Duration::from_secs(120);
 pub struct Stage {
     /// The front door.
     pub sterna: SternaServer,
-    source: u16,
-    pop3: Option<u16>,
+    imap: String,
+    pop3: Option<String>,
 }
 
 impl Stage {
     /// Starts Sterna in front of a server; `pop3`: it has mailboxes that are read by POP3, too.
     pub fn start(old: &Dovecot, pop3: bool, config: &SternaConfig) -> Stage {
-        let stage =
-            Stage::before(old.port(), config).unwrap_or_else(|e| panic!("the platform could not be added: {e}"));
-        match pop3 {
-            true => {
-                let url = format!("pop3://127.0.0.1:{}?tls=none", old.pop3_port());
-                stage.sterna.cli(&["platform", "set", "old", "--pop3", &url], "").success();
-                Stage { pop3: Some(old.pop3_port()), ..stage }
-            }
-            false => stage,
-        }
-    }
-
-    /// Starts Sterna in front of any IMAP server of 127.0.0.1.
-    pub fn before(imap: u16, config: &SternaConfig) -> Result<Stage, String> {
         // Said in so many words: a measurement does not depend on where the tests keep their mail.
         let extra = format!("\n[store]\nengine = \"sqlite\"\n{}", config.extra);
         let sterna = SternaServer::with(&SternaConfig { extra, ..config.clone() });
-        let url = format!("imap://127.0.0.1:{imap}?tls=none");
-        for arguments in [
-            &["platform", "add", "old", "--imap", &url, "--learn"][..],
-            &["domain", "add", "example.org", "--platform", "old"],
-        ] {
-            let outcome = sterna.cli(arguments, "");
-            if !outcome.status.success() {
-                return Err(outcome.stderr);
-            }
+        let imap = format!("imap://127.0.0.1:{}?tls=none", old.port());
+        sterna.cli(&["platform", "add", "old", "--imap", &imap, "--learn"], "").success();
+        let pop3 = pop3.then(|| format!("pop3://127.0.0.1:{}?tls=none", old.pop3_port()));
+        if let Some(url) = &pop3 {
+            sterna.cli(&["platform", "set", "old", "--pop3", url], "").success();
         }
-        Ok(Stage { sterna, source: imap, pop3: None })
+        sterna.cli(&["domain", "add", "example.org", "--platform", "old"], "").success();
+        Stage { sterna, imap, pop3 }
     }
 
     /// An account whose mailbox is on the platform, which knows its password; Sterna learns it with the first login.
@@ -55,11 +38,10 @@ impl Stage {
 
     /// Copies a mailbox for the first time; it stays where it is.
     pub fn seed(&self, user: &User) {
-        let from = format!("imap://127.0.0.1:{}?tls=none", self.source);
+        let login = user.login.as_str();
         let mut arguments =
-            vec!["move", "start", &user.login, "--from", &from, "--user", &user.login, "--password-stdin", "--wait"];
-        let pop3 = self.pop3.map(|port| format!("pop3://127.0.0.1:{port}?tls=none"));
-        if let Some(url) = &pop3 {
+            vec!["move", "start", login, "--from", &self.imap, "--user", login, "--password-stdin", "--wait"];
+        if let Some(url) = &self.pop3 {
             arguments.extend(["--pop3", url]);
         }
         self.sterna.cli(&arguments, &format!("{}\n", user.password)).success();
@@ -80,7 +62,7 @@ impl Stage {
         account["place"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// What the move's receipt says of its last hold.
+    /// The move's receipt.
     pub fn receipt(&self, user: &User) -> serde_json::Value {
         self.sterna.json(&["move", "receipt", &user.login], "")
     }
