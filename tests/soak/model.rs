@@ -155,6 +155,12 @@ impl Model {
         let here = |folder: &str, id: &str| seen.folders.get(folder).and_then(|f| f.get(id));
         let mut trial = Model { folders: self.folders.clone(), ..Model::default() };
         for part in self.unsure.clone() {
+            // One that was broken off may have removed messages and not the mailbox.
+            if let Part::Delete(name) = &part
+                && let (Some(rest), Some(folder)) = (seen.folders.get(name), trial.folders.get_mut(name))
+            {
+                folder.retain(|id, _| rest.contains_key(id));
+            }
             let happened = match &part {
                 Part::Add { folder, id, .. } => here(folder, id).is_some(),
                 Part::Remove { folder, id } => here(folder, id).is_none(),

@@ -247,6 +247,10 @@ impl World {
         let (folder, _) = self.open(n);
         let Some((_, before)) = self.clients[n].view() else { return };
         let before = before.uids();
+        if known.len() != before.len() {
+            // A mailbox under another name: first it must be known what would be removed.
+            return self.settle();
+        }
         let deleted = |id: &str| self.model.folders[&folder][id].flags.contains("\\deleted");
         let mut doomed: Vec<(String, u32)> = known.into_iter().filter(|(id, _)| deleted(id)).collect();
         let mut command = "EXPUNGE".to_owned();
