@@ -193,3 +193,32 @@ fn what_still_reaches_the_old_platform_comes_over_once() {
     again.logout();
     world.new.check();
 }
+
+#[test]
+fn a_folder_that_is_deleted_here_does_not_come_back() {
+    let world = World::new();
+    let mut client = login(&world);
+    world.follow();
+    world.cut_over();
+    client.ok("DELETE Projets/2024");
+    client.ok("CREATE Brouillons");
+    // A pass later: something else has come over.
+    let mut old = world.old.login(&world.user);
+    assert!(old.append(b"INBOX", "", None, b"Subject: straggler\r\n\r\nx\r\n").is_ok());
+    client.select("INBOX");
+    told(&mut client, 11);
+    let list = client.ok("LIST \"\" *");
+    let names: Vec<String> = list.untagged.iter().map(|r| r.text()).collect();
+    assert!(!names.iter().any(|name| name.contains("2024")), "{names:?}");
+    // New mail in it has a place all the same.
+    assert!(old.append(b"Projets/2024", "", None, b"Subject: late\r\n\r\nx\r\n").is_ok());
+    let begun = Instant::now();
+    while !client.command("STATUS Projets/2024 (MESSAGES)").is_ok() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it did not come over");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    client.select("Projets/2024");
+    assert_eq!(client.view().messages.len(), 1);
+    client.logout();
+    world.new.check();
+}

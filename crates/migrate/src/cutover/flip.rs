@@ -3,7 +3,7 @@
 
 use sterna_frontdoor::{Held, HoldError};
 use sterna_imap::client::Connection;
-use sterna_store::{Flip, Route};
+use sterna_store::{Flip, QueueFilter, Route};
 
 use super::hold::Final;
 use super::prepare::Baseline;
@@ -86,9 +86,23 @@ impl Run<'_> {
             }
         }
         self.at("flipped")?;
+        self.hurry_mail().await;
         self.unsaved = false;
         self.show(None);
         Ok(())
+    }
+
+    /// Mail that the other side would not take, or could not, is tried at once where the mailbox is now.
+    pub(super) async fn hurry_mail(&self) {
+        let hurried = async {
+            let Some(routed) = self.store.routed_by_id(self.lease.account).await? else { return Ok(0) };
+            let recipient = Some(routed.record.address.to_string());
+            self.store.queue_retry(QueueFilter { recipient, ..QueueFilter::default() }).await
+        };
+        // Without it, the queue's ordinary schedule brings it.
+        if let Err(error) = hurried.await {
+            tracing::warn!(account = %self.lease.account, %error, "queued mail is not hurried");
+        }
     }
 
     /// The record of the flip, and all that the directory wants to know for it.

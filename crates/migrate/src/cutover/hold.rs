@@ -14,6 +14,9 @@ use crate::folders::{Listing, SourceFolder};
 use crate::record::Totals;
 use crate::run::Run;
 
+/// How far UIDVALIDITYs given here after the flip are ahead of those that the old server gives.
+const VALIDITIES_APART: u32 = 24 * 3600;
+
 /// Both sides under the hold.
 #[derive(Default)]
 pub(super) struct Final {
@@ -76,6 +79,11 @@ impl Run<'_> {
                     Ok(())
                 })?;
             }
+            // The old server may go on making mailboxes, also ones that nobody here ever sees; most number them by the clock, and
+            // run ahead of it when many are made. None of its numbers is given to a mailbox here, nor the other way round.
+            let highest = told.iter().map(|(_, folder)| folder.uid_validity).max().unwrap_or(0);
+            let clock = u32::try_from(tx.now()).unwrap_or(0);
+            tx.lift_uid_validity(highest.max(clock).saturating_add(VALIDITIES_APART))?;
             back::begin(tx)?;
             let modseq = tx.account_state()?.modseq;
             Ok(Ok((modseq, told.into_iter().map(|(_, folder)| folder).collect())))

@@ -65,7 +65,8 @@ impl Run<'_> {
             _ => connection.uid_search("ALL").await?,
         };
         let (at, shown) = (folder.clone(), known);
-        let (job, wanted) = self.context.account.write(move |tx| begin(tx, &at, shown, validity, &found)).await?;
+        let begun = self.context.account.write(move |tx| begin(tx, &at, shown, validity, &found)).await?;
+        let Some((job, wanted)) = begun else { return Ok(()) };
         if !wanted.is_empty() {
             let mailbox = job.mailbox;
             let mut work = VecDeque::new();
@@ -124,45 +125,47 @@ fn is_quiet(cursor: &Cursor, folder: &SourceFolder) -> bool {
     status.uid_validity.map(UidValidity::get) == Some(cursor.uid_validity) && nothing_new && none_missing
 }
 
-/// The mailbox that a folder's new messages go to, and which they are.
+/// The mailbox that a folder's new messages go to, and which they are; `None` if there is neither.
 fn begin(
     tx: &Tx<'_>,
     folder: &SourceFolder,
     known: Option<MoveFolder>,
     validity: UidValidity,
     found: &NumberSet,
-) -> sterna_store::Result<(Arc<FolderJob>, NumberSet)> {
+) -> sterna_store::Result<Option<(Arc<FolderJob>, NumberSet)>> {
     let mailbox = known.and_then(|known| known.mailbox).map(|id| tx.find_mailbox(id)).transpose()?.flatten();
-    let mailbox = match mailbox.filter(|mailbox| mailbox.selectable) {
-        Some(mailbox) => mailbox.id,
-        // Created there since the flip, or deleted here: its messages need a place.
-        None => apply::place(tx, folder)?,
-    };
-    let known = tx.move_folder(&folder.wire)?;
-    let mut cursor = match known {
+    let mailbox = mailbox.filter(|mailbox| mailbox.selectable).map(|mailbox| mailbox.id);
+    let mut cursor = match tx.move_folder(&folder.wire)? {
         Some(known) => Cursor::read(&known.cursor).map_err(|e| sterna_store::Error::Corrupt(e.to_string()))?,
         None => Cursor { created: true, ..Cursor::default() },
     };
-    cursor.uid_validity = validity.get();
-    let mark = *cursor.flip.get_or_insert(FlipMark {
-        source_uid_next: 1,
-        source_modseq: 0,
-        uid_next: tx.mailbox(mailbox)?.uid_next,
-        stragglers: 0,
-        straggler_bytes: 0,
-    });
-    cursor::put(tx, &folder.wire, mailbox, &cursor)?;
-    back::adopt(tx, mailbox, &folder.wire, validity)?;
-    let before = match mark.source_uid_next {
+    let before = match cursor.flip.map_or(1, |mark| mark.source_uid_next) {
         0 | 1 => NumberSet::new(),
         next => NumberSet::range(1, next - 1),
     };
+    let both: NumberSet = match mailbox {
+        Some(mailbox) => back::on_both_sides(tx, mailbox)?.into_iter().map(|m| m.there).collect(),
+        None => NumberSet::new(),
+    };
     let wanted = found.difference(&before).difference(&cursor.done).union(&found.intersection(&cursor.missing));
-    let both: NumberSet = back::on_both_sides(tx, mailbox)?.into_iter().map(|m| m.there).collect();
     let wanted = wanted.difference(&before).difference(&both);
+    let mailbox = match mailbox {
+        Some(mailbox) => mailbox,
+        // Deleted here, or made there since the flip: only new messages need a place.
+        None if wanted.is_empty() => return Ok(None),
+        None => apply::place(tx, folder)?,
+    };
+    cursor.uid_validity = validity.get();
+    if cursor.flip.is_none() {
+        let uid_next = tx.mailbox(mailbox)?.uid_next;
+        let (source_uid_next, source_modseq, stragglers, straggler_bytes) = (1, 0, 0, 0);
+        cursor.flip = Some(FlipMark { source_uid_next, source_modseq, uid_next, stragglers, straggler_bytes });
+    }
+    cursor::put(tx, &folder.wire, mailbox, &cursor)?;
+    back::adopt(tx, mailbox, &folder.wire, validity)?;
     let mut job = FolderJob::new(folder.name.clone(), folder.wire.clone(), mailbox, validity);
     job.straggling = true;
-    Ok((Arc::new(job), wanted))
+    Ok(Some((Arc::new(job), wanted)))
 }
 
 /// Messages, and their bytes, that were brought over since the flip.

@@ -32,9 +32,10 @@ pub(crate) async fn folders(
         let ours = known.iter().find(|k| k.source == folder.wire);
         let cursor = ours.map(|o| Cursor::read(&o.cursor)).transpose()?.unwrap_or_default();
         let since = match (since, cursor.flip) {
-            (Some(modseq), Some(mark)) => Some(Since { modseq, mark }),
-            // It came to the source after the flip: there is nothing to compare.
+            // It came to the source after the flip, or was deleted here since: there is nothing to compare.
             (Some(_), None) => continue,
+            (Some(_), Some(_)) if ours.is_some_and(|o| o.mailbox.is_none()) => continue,
+            (Some(modseq), Some(mark)) => Some(Since { modseq, mark }),
             (None, _) => None,
         };
         let sides = Sides { ours, cursor: &cursor, since };

@@ -34,6 +34,9 @@ pub struct CutoverRequest {
     pub attempts: Option<u32>,
     /// For so long the move can be undone.
     pub rollback_window: Option<Duration>,
+    /// Also where nobody could log in afterwards.
+    #[serde(default)]
+    pub without_password: bool,
     /// Answer only when all is done.
     pub wait: bool,
 }
@@ -68,6 +71,13 @@ fn options(request: &CutoverRequest) -> CutoverOptions {
 }
 
 async fn one(platform: &Platform, request: &CutoverRequest, record: &AccountRecord, events: Events<'_>) -> Result<()> {
+    if !request.back && !request.without_password && !record.has_password {
+        return Err(Error::new(format!(
+            "no password of {} is known here, so that nobody could log in after the move; set one with \"sterna account passwd\", let \
+             the user log in once through a platform that is set to --learn, or say --without-password",
+            record.address
+        )));
+    }
     let options = options(request);
     match request.back {
         true => platform.mover.rollback(record.id, options).await?,
@@ -165,6 +175,7 @@ mod tests {
             finish: None,
             attempts: Some(3),
             rollback_window: None,
+            without_password: false,
             wait: true,
         };
         let (options, usual) = (options(&request), CutoverOptions::default());

@@ -38,6 +38,9 @@ pub(super) struct Cutover {
     /// For so long the move can be undone, and what still comes to the old side is brought over
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     rollback_window: Option<Duration>,
+    /// Also where no password is known here: nobody can log in to the mailbox then until one is set
+    #[arg(long)]
+    without_password: bool,
 }
 
 /// A time that people notice.
@@ -51,9 +54,10 @@ fn hold(text: &str) -> Result<Duration, String> {
 
 impl Cutover {
     pub fn request(self) -> Request {
-        match self.hold.request(false) {
+        let Cutover { hold, rollback_window, without_password } = self;
+        match hold.request(false) {
             Request::Cutover(request) => {
-                Request::Cutover(CutoverRequest { rollback_window: self.rollback_window, ..request })
+                Request::Cutover(CutoverRequest { rollback_window, without_password, ..request })
             }
             other => other,
         }
@@ -70,6 +74,7 @@ impl Hold {
             finish: self.finish,
             attempts: self.attempts,
             rollback_window: None,
+            without_password: false,
             wait: self.wait,
         })
     }

@@ -65,6 +65,7 @@ const KEYS: &[&str] = &[
     "dns.timeout",
     "clients.name",
     "clients.url",
+    "clients.webmail",
     "clients.imap",
     "clients.imaps",
     "clients.pop3",

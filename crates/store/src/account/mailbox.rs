@@ -225,9 +225,19 @@ impl Tx<'_> {
         self.keep_subscription(&mailbox)?;
         self.execute("DELETE FROM mailbox WHERE account_id = ?1 AND id = ?2", vals![self.account, id])?;
         self.forget_expunged(id)?;
-        // A move that brought it brings it again if its source still has it.
-        self.execute("DELETE FROM move_folder WHERE account_id = ?1 AND mailbox_id = ?2", vals![self.account, id])?;
+        // Whether a move that brought it brings it again, if its source still has it, is the mover's to say.
+        let sql = "UPDATE move_folder SET mailbox_id = 0 WHERE account_id = ?1 AND mailbox_id = ?2";
+        self.execute(sql, vals![self.account, id])?;
         self.entomb(GONE_MAILBOX, 0, modseq, &[id.0])
+    }
+
+    /// No mailbox made from now on has a UIDVALIDITY of up to this one: another server may give those out.
+    pub fn lift_uid_validity(&self, given_elsewhere: u32) -> Result<()> {
+        self.execute(
+            "UPDATE account_state SET last_validity = ?2 WHERE account_id = ?1 AND last_validity < ?2",
+            vals![self.account, given_elsewhere],
+        )?;
+        Ok(())
     }
 
     /// Forgets which messages were expunged: their UIDs may be given again, by a source that the mailbox is to follow. A
