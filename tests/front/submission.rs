@@ -13,7 +13,7 @@ fn the_old_password_submits_mail_and_is_believed_for_a_moment() {
     let house = House::new(DovecotOptions::default(), &[]);
     house.sterna.cli(&["domain", "add", "here.example"], "").success();
     let bob = house.sterna.user("bob@here.example", "x");
-    let asked = || house.dovecot.log().lines().filter(|l| l.contains("imap-login: Login")).count();
+    let asked = || house.dovecot.log().lines().filter(|l| l.contains("imap-login: Info: Login")).count();
     for _ in 0..3 {
         let mut wire = LineWire::hello(house.sterna.port_of("submission"), "EHLO tests");
         wire.expect(RIGHT, 235);

@@ -59,7 +59,12 @@ pub fn front_door(imap: u16, lmtp: Option<u16>) -> SternaServer {
 pub fn follow(new: &SternaServer, user: &User, source: u16) {
     let from = format!("imap://127.0.0.1:{source}?tls=none");
     let start = ["move", "start", &user.login, "--from", &from, "--user", &user.login, "--password-stdin", "--follow"];
-    new.cli(&start, &format!("{}\n", user.password)).success();
+    let begun = Instant::now();
+    // A move that was just rolled back is busy with what came in late.
+    while !new.cli(&start, &format!("{}\n", user.password)).status.success() {
+        assert!(begun.elapsed() < PATIENCE, "{}", new.log());
+        std::thread::sleep(Duration::from_millis(500));
+    }
     wait_for(new, user, "following");
 }
 

@@ -143,6 +143,12 @@ impl Mover {
                         "the move is {state}: the mailbox is here, and would be overwritten; roll the move back first"
                     )));
                 }
+                Ok((old, _)) if old.is_still_going_back() => {
+                    return Err(Error::Invalid(
+                        "the move was rolled back a moment ago, and mail that came in late is still carried back; try again in half a minute"
+                            .into(),
+                    ));
+                }
                 Ok((old, _)) if old.source == source => {
                     let state = if old.state == State::RolledBack { State::Following } else { old.state };
                     Record { options, failure: None, state, ..old }

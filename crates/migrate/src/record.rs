@@ -168,6 +168,12 @@ impl Record {
         if self.failure.is_some() && !self.state.is_here() { "failed" } else { self.state.as_str() }
     }
 
+    /// It was rolled back, and the copy here is not yet what another move could go on from.
+    pub(crate) fn is_still_going_back(&self) -> bool {
+        let undone = self.cutover.as_ref().and_then(|cutover| cutover.rollback.as_ref());
+        self.state == State::RolledBack && undone.is_some_and(|undone| undone.mirrored_at.is_none())
+    }
+
     /// Whether a run should take it up by itself: it is neither through nor waits for somebody.
     pub(crate) fn goes_on(&self) -> bool {
         let waits_for_somebody = self.failure.as_ref().is_some_and(|f| f.retry_at.is_none());

@@ -23,7 +23,7 @@ use crate::run::Run;
 const PASSES: u32 = 5;
 
 /// So long after it the old side still gets what was delivered here late.
-const LATE: Duration = Duration::from_secs(60);
+const LATE: Duration = Duration::from_secs(15);
 
 /// Between two looks for that.
 pub(super) const LOOK: Duration = Duration::from_secs(5);
