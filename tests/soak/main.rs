@@ -58,6 +58,25 @@ fn clients_of_a_relayed_mailbox_get_what_they_were_promised() {
 }
 
 #[test]
+fn clients_of_a_mailbox_that_moves_here_get_what_they_were_promised() {
+    let until = Instant::now() + Duration::from_secs(given("STERNA_SOAK_SECONDS").unwrap_or(SECONDS));
+    // Each mailbox moves once: as many as there is time for.
+    for seed in seed().. {
+        eprintln!("seed {seed}");
+        let mut world = World::start(seed);
+        world.operations(ROUND, false);
+        world.follow();
+        world.cut_over();
+        world.operations(ROUND, true);
+        world.verify();
+        world.servers.borrow().sterna.check();
+        if Instant::now() >= until {
+            return;
+        }
+    }
+}
+
+#[test]
 fn clients_of_a_mailbox_that_moves_there_and_back_get_what_they_were_promised() {
     let mut follows = false;
     rounds(SECONDS, |world| {

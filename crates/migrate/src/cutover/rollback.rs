@@ -6,7 +6,7 @@ use std::time::Duration;
 use sterna_frontdoor::{Held, HoldError};
 use sterna_imap::client::Connection;
 use sterna_imap::codec::sequence::NumberSet;
-use sterna_store::{Flip, Route, Tx};
+use sterna_store::{Flip, MoveFolder, Route, Tx};
 
 use super::Wish;
 use super::ask::may_roll_back;
@@ -197,17 +197,38 @@ impl Run<'_> {
     }
 }
 
-/// Gives the cursors the names that the way back gave to the folders of the old side.
-fn rename(tx: &Tx<'_>) -> sterna_store::Result<()> {
+/// Folders whose cursor has another name than the way back gave to them on the old side, with that name.
+fn renamed(tx: &Tx<'_>) -> sterna_store::Result<Vec<(MoveFolder, Vec<u8>)>> {
     let known = tx.move_folders()?;
+    let mut renamed = Vec::new();
     for (mailbox, source, _) in back::places(tx)? {
         let Some(folder) = known.iter().find(|f| f.mailbox == Some(mailbox) && is_folder(&f.source)) else { continue };
         if folder.source != source && !known.iter().any(|f| f.source == source) {
-            tx.remove_move_folder(&folder.source)?;
-            tx.put_move_folder(&sterna_store::MoveFolder { source, ..folder.clone() })?;
+            renamed.push((folder.clone(), source));
         }
     }
+    Ok(renamed)
+}
+
+/// Gives the cursors the names that the way back gave to the folders of the old side.
+fn rename(tx: &Tx<'_>) -> sterna_store::Result<()> {
+    for (folder, source) in renamed(tx)? {
+        tx.remove_move_folder(&folder.source)?;
+        tx.put_move_folder(&MoveFolder { source, ..folder })?;
+    }
     Ok(())
+}
+
+impl Run<'_> {
+    /// The same before the old side is read again: under another name a folder would pass for a new one, and all of its messages
+    /// for new.
+    pub(super) async fn follow_renames(&self) -> Result<()> {
+        let account = &self.context.account;
+        if !account.read(|tx| Ok(renamed(tx)?.is_empty())).await? {
+            account.write(rename).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Makes every mailbox what following can go on from: messages that have another UID on the old side go, for they come from

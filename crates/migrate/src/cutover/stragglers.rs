@@ -22,6 +22,7 @@ use crate::transfer::{Feed, FolderJob, Work, fetch, plan};
 impl Run<'_> {
     /// Brings over what is new on the old side. Gives how many messages, and bytes, that were since the flip.
     pub(super) async fn stragglers(&mut self, connection: &mut Connection) -> Result<(u64, u64)> {
+        self.follow_renames().await?;
         let delimiter = self.context.account.read(settled_delimiter).await?;
         let listing = Listing::read(connection, delimiter).await?;
         let known = self.context.account.read(|tx| tx.move_folders()).await?;
