@@ -26,7 +26,7 @@ const PASSES: u32 = 5;
 /// So long may a pass before the hold raise UIDNEXT and HIGHESTMODSEQ of the old side.
 const RAISING: Duration = Duration::from_secs(20);
 
-/// The same of all passes under the hold: there is little left to raise then.
+/// The same of all passes under the hold, at most: there is little left to raise then, and carrying comes first.
 const RAISING_HELD: Duration = Duration::from_secs(3);
 
 /// So long after it the old side still gets what was delivered here late.
@@ -124,7 +124,8 @@ impl Run<'_> {
     async fn back_under_hold(&mut self, mut held: Held, open: &mut Connection) -> Result<()> {
         let deadline = held.deadline();
         self.at("held back")?;
-        let raising = Some(Instant::now() + RAISING_HELD);
+        let now = Instant::now();
+        let raising = Some(now + RAISING_HELD.min(deadline.saturating_duration_since(now) / 3));
         let passes = tokio::time::timeout_at(deadline, async {
             while !self.carry_back(open, raising).await?.is_nothing() {
                 held.look_again().await?;
