@@ -7,7 +7,7 @@ use sterna_tests::Outcome;
 use crate::world::{ADDRESS, PASSWORD, World};
 
 /// A step of the move that takes longer does not come to its end.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Operations between two looks at the move.
 const BETWEEN: usize = 6;

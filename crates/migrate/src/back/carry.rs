@@ -106,6 +106,10 @@ impl Back<'_> {
             done: Vec::new(),
         };
         let mailbox = plan.folder.mailbox;
+        if self.raising.is_some() && filling.same && plan.folder.is_behind(plan.told) {
+            let low = plan.folder.state.low.union(&set(plan.new.iter().map(|m| m.uid)));
+            plan.folder.state.low = low;
+        }
         for window in plan.new.chunks(WINDOW) {
             let uids: Vec<Uid> = window.iter().map(|m| m.uid).collect();
             let stored = self.context.account.read(move |tx| tx.stored(mailbox, &uids)).await?;

@@ -7,14 +7,17 @@
 //! and before a message is appended, its row says so: what became of it is looked up before anything is appended again.
 //!
 //! ```text
-//! names ─▶ recover ─▶ plan ─▶ carry (new messages, ascending) ─▶ settle (expunges, flags) ─▶ folders that are gone here
+//! names ─▶ recover ─▶ plan ─▶ carry (new messages, ascending) ─▶ raise (UIDNEXT, HIGHESTMODSEQ) ─▶ settle (expunges, flags)
+//!       ─▶ folders that are gone here
 //! ```
 
 mod body;
 mod carry;
+pub(crate) mod changed;
 mod filler;
 mod names;
 mod plan;
+mod raise;
 mod recover;
 mod remove;
 mod settle;
@@ -26,6 +29,7 @@ use sterna_core::{MailboxId, Uid, UidValidity};
 use sterna_imap::client::{Connection, Error as ClientError, ErrorKind, Selected};
 use sterna_imap::codec::sequence::NumberSet;
 use sterna_store::{BackMessage, Tx};
+use tokio::time::Instant;
 
 use crate::cursor::Cursor;
 use crate::error::{Error, Result};
@@ -62,15 +66,33 @@ pub(crate) struct Carried {
     pub subscriptions: u64,
     /// Messages appended under another UID, in folders whose UIDs are otherwise the same on both sides.
     pub differing: Vec<Differing>,
+    /// UIDs and steps of MODSEQ that were used up on the old side.
+    pub raised: u64,
     /// What could not be carried, one sentence each. It is tried again in each pass.
     pub left: Vec<String>,
+    /// Folders whose figures on the old side are less than what was told here, one sentence each.
+    pub behind: Vec<String>,
+    /// What was carried in part, one sentence each. It is told once.
+    pub remarks: Vec<String>,
 }
 
 impl Carried {
     /// Both sides were equal before the pass, but for what cannot be carried.
     pub fn is_nothing(&self) -> bool {
-        let Carried { appended, bytes: _, moved, flags, expunged, created, renamed, deleted, subscriptions, .. } = self;
-        [appended, moved, flags, expunged, created, renamed, deleted, subscriptions].iter().all(|n| **n == 0)
+        let Carried {
+            appended,
+            bytes: _,
+            moved,
+            flags,
+            expunged,
+            created,
+            renamed,
+            deleted,
+            subscriptions,
+            raised,
+            ..
+        } = self;
+        [appended, moved, flags, expunged, created, renamed, deleted, subscriptions, raised].iter().all(|n| **n == 0)
     }
 }
 
@@ -143,16 +165,22 @@ pub(crate) fn arrived(tx: &Tx<'_>, mailbox: MailboxId, messages: &[BackMessage])
 }
 
 /// Carries what changed here since the last pass. Dropping the future at any moment is safe; the connection is then of no
-/// use any more, and the next pass needs a new one.
-pub(crate) async fn pass(context: &Arc<Context>, login: &Login, connection: &mut Connection) -> Result<Carried> {
-    let first = context.account.read(Plan::read).await?;
+/// use any more, and the next pass needs a new one. Until `raising` UIDNEXT and HIGHESTMODSEQ of the old side are raised, too.
+pub(crate) async fn pass(
+    context: &Arc<Context>,
+    login: &Login,
+    connection: &mut Connection,
+    raising: Option<Instant>,
+) -> Result<Carried> {
+    let raises = raising.is_some();
+    let first = context.account.read(move |tx| Plan::read(tx, raises)).await?;
     if first.is_nothing() {
         return Ok(Carried::default());
     }
-    let mut back = Back { context, login, connection, selected: None, carried: Carried::default() };
+    let mut back = Back { context, login, connection, selected: None, raising, carried: Carried::default() };
     let gone = back.names().await?;
     back.recover().await?;
-    let Plan { upto, folders, originals, .. } = context.account.read(Plan::read).await?;
+    let Plan { upto, folders, originals, .. } = context.account.read(move |tx| Plan::read(tx, raises)).await?;
     let mut settled = Vec::new();
     for mut plan in folders {
         match back.carry(&mut plan, &originals).await {
@@ -160,8 +188,12 @@ pub(crate) async fn pass(context: &Arc<Context>, login: &Login, connection: &mut
             Err(error) => back.leave(&plan.folder, error).await?,
         }
     }
-    for (plan, appended) in settled {
+    for (mut plan, appended) in settled {
         let folder = plan.folder.clone();
+        // Before the changes: each gets a greater MODSEQ there than it has here.
+        if let Err(error) = back.raise(&mut plan).await {
+            back.leave(&folder, error).await?;
+        }
         if let Err(error) = back.settle(plan, appended, upto).await {
             back.leave(&folder, error).await?;
         }
@@ -174,7 +206,7 @@ pub(crate) async fn pass(context: &Arc<Context>, login: &Login, connection: &mut
 
 /// Settles what a broken pass left open, and carries nothing else.
 pub(crate) async fn recover(context: &Arc<Context>, login: &Login, connection: &mut Connection) -> Result<()> {
-    Back { context, login, connection, selected: None, carried: Carried::default() }.recover().await
+    Back { context, login, connection, selected: None, raising: None, carried: Carried::default() }.recover().await
 }
 
 /// One pass at work.
@@ -184,6 +216,8 @@ struct Back<'b> {
     connection: &'b mut Connection,
     /// The mailbox whose folder is open, and what opening it told.
     selected: Option<(MailboxId, Selected)>,
+    /// Until when the old side's figures are raised.
+    raising: Option<Instant>,
     carried: Carried,
 }
 
@@ -229,15 +263,28 @@ impl Back<'_> {
 
     /// Notes something that is not carried.
     async fn note(&mut self, folder: &Folder, uid: Option<Uid>, reason: String) -> Result<()> {
+        let told = self.except(folder, uid, reason).await?;
+        self.carried.left.push(told);
+        Ok(())
+    }
+
+    /// Notes something that is carried in part and not looked at again.
+    async fn remark(&mut self, folder: &Folder, uid: Option<Uid>, reason: String) -> Result<()> {
+        let told = self.except(folder, uid, reason).await?;
+        self.carried.remarks.push(told);
+        Ok(())
+    }
+
+    async fn except(&mut self, folder: &Folder, uid: Option<Uid>, reason: String) -> Result<String> {
         let which = uid.map(|uid| format!(", message {uid} here")).unwrap_or_default();
-        self.carried.left.push(format!("{}{which}: {reason}", folder.shown()));
+        let told = format!("{}{which}: {reason}", folder.shown());
         let source = folder.source.clone();
         let sentence = match uid {
             Some(uid) => format!("on the way back, message {uid} here: {reason}"),
             None => format!("on the way back: {reason}"),
         };
         self.context.account.write(move |tx| tx.add_move_exception(&source, None, &sentence)).await?;
-        Ok(())
+        Ok(told)
     }
 
     /// Writes a folder's state.

@@ -28,6 +28,8 @@ pub(super) struct FolderPlan {
     pub places: Places,
     /// UIDVALIDITY here.
     pub validity: u32,
+    /// UIDNEXT and HIGHESTMODSEQ here.
+    pub told: (u64, u64),
     /// Not on the old side.
     pub new: Vec<Changed>,
     /// On both sides, and changed here.
@@ -37,7 +39,8 @@ pub(super) struct FolderPlan {
 }
 
 impl Plan {
-    pub fn read(tx: &Tx<'_>) -> sterna_store::Result<Plan> {
+    /// With `raising`, folders whose figures on the old side may be behind are among them.
+    pub fn read(tx: &Tx<'_>, raising: bool) -> sterna_store::Result<Plan> {
         let tree = tx.mailbox_tree()?;
         let folders = Folder::all(tx)?;
         let known: HashSet<MailboxId> = folders.iter().map(|f| f.mailbox).collect();
@@ -59,11 +62,14 @@ impl Plan {
             plan.names_differ |=
                 path != Some(folder.state.path.as_str()) || mailbox.subscribed != folder.state.subscribed;
             let settled = !folder.state.scan && folder.state.refused.is_empty();
-            if settled && mailbox.highest_modseq.0 <= folder.state.modseq {
+            let told = (mailbox.uid_next, mailbox.highest_modseq.0);
+            let same = mailbox.uid_validity.get() == folder.state.uid_validity;
+            let behind = raising && same && folder.is_behind(told);
+            if settled && !behind && mailbox.highest_modseq.0 <= folder.state.modseq {
                 idle.insert(folder.mailbox, folder);
                 continue;
             }
-            let found = FolderPlan::read(tx, folder, mailbox.uid_validity.get(), &mut gone)?;
+            let found = FolderPlan::read(tx, folder, mailbox.uid_validity.get(), told, &mut gone)?;
             plan.folders.push(found);
         }
         plan.find_originals(tx, &gone, &idle)?;
@@ -114,6 +120,7 @@ impl FolderPlan {
         tx: &Tx<'_>,
         folder: Folder,
         validity: u32,
+        told: (u64, u64),
         gone: &mut HashMap<EmailId, Vec<(MailboxId, Uid)>>,
     ) -> sterna_store::Result<FolderPlan> {
         let (mailbox, since) = (folder.mailbox, folder.state.modseq);
@@ -142,6 +149,6 @@ impl FolderPlan {
                 gone.entry(email).or_default().push((mailbox, there));
             }
         }
-        Ok(FolderPlan { folder, places, validity, new, changed, expunged })
+        Ok(FolderPlan { folder, places, validity, told, new, changed, expunged })
     }
 }

@@ -25,7 +25,8 @@ impl Back<'_> {
         let FolderPlan { mut folder, changed, expunged, .. } = plan;
         let mailbox = folder.mailbox;
         let gone = self.expunge(&folder, &expunged).await?;
-        let mut uids: Vec<Uid> = changed.iter().map(|m| m.uid).chain(appended).collect();
+        let low: Vec<Uid> = folder.state.low.uids().collect();
+        let mut uids: Vec<Uid> = changed.iter().map(|m| m.uid).chain(appended).chain(low).collect();
         uids.sort_unstable();
         uids.dedup();
         if !uids.is_empty() {
@@ -36,6 +37,7 @@ impl Back<'_> {
         }
         folder.state.modseq = upto.0;
         folder.state.scan = false;
+        folder.state.low = NumberSet::new();
         let write = move |tx: &sterna_store::Tx<'_>| {
             tx.remove_back_messages(mailbox, &gone)?;
             folder.write(tx)
@@ -64,7 +66,7 @@ impl Back<'_> {
                     "{} messages that were removed here are only marked \\Deleted there: the server has no UIDPLUS, and others have marked messages, too",
                     doomed.len()
                 );
-                self.note(folder, None, reason).await?;
+                self.remark(folder, None, reason).await?;
             }
         }
         self.carried.expunged += doomed.len();
@@ -104,7 +106,7 @@ impl Back<'_> {
             let mut remove = without(&flags, ours);
             if !lost.is_empty() {
                 let reason = format!("the old side does not keep its flags \"{lost}\"");
-                self.note(folder, Some(*uid), reason).await?;
+                self.remark(folder, Some(*uid), reason).await?;
             }
             let theirs_too = folder.state.there_modseq > 0
                 && changed > ModSeq(folder.state.there_modseq)
@@ -112,7 +114,7 @@ impl Back<'_> {
                 && !added_later.contains(there.get());
             if theirs_too && !remove.is_empty() {
                 let reason = format!("its flags were changed on both sides: \"{remove}\" stay on the old side");
-                self.note(folder, Some(*uid), reason).await?;
+                self.remark(folder, Some(*uid), reason).await?;
                 remove = Flags::default();
             }
             for (adds, flags) in [(true, add), (false, remove)] {
@@ -134,7 +136,7 @@ impl Back<'_> {
                 Ok(_) => {}
                 Err(error) if is_refusal(&error) => {
                     let reason = format!("flags \"{flags}\" of messages {uids} there: {error}");
-                    self.note(folder, None, reason).await?;
+                    self.remark(folder, None, reason).await?;
                 }
                 Err(error) => return Err(Error::Source(error)),
             }

@@ -41,9 +41,21 @@ pub(super) struct State {
     /// UIDs here that the old side refused.
     #[serde(with = "uid_set", skip_serializing_if = "NumberSet::is_empty")]
     pub refused: NumberSet,
+    /// UIDNEXT and HIGHESTMODSEQ of the old side when it was last asked for them; what it told never falls.
+    pub reached: (u64, u64),
+    /// UIDs and steps of MODSEQ that were used up there so that it reaches what was told here.
+    #[serde(skip_serializing_if = "is_none")]
+    pub spent: (u64, u64),
+    /// UIDs here of messages that were appended while MODSEQ there was behind: a client could overlook them.
+    #[serde(with = "uid_set", skip_serializing_if = "NumberSet::is_empty")]
+    pub low: NumberSet,
     /// What is being appended: after a crash nobody knows how far that came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub appending: Option<Appending>,
+}
+
+fn is_none(spent: &(u64, u64)) -> bool {
+    *spent == (0, 0)
 }
 
 /// Messages on their way.
@@ -106,6 +118,12 @@ impl Folder {
     /// As a person reads it.
     pub fn shown(&self) -> String {
         String::from_utf8_lossy(&self.source).into_owned()
+    }
+
+    /// Whether the old side may tell a smaller UIDNEXT or HIGHESTMODSEQ than these, or has messages that were appended then.
+    pub fn is_behind(&self, told: (u64, u64)) -> bool {
+        let (next, modseq) = self.state.reached;
+        told.0 > next || told.1 > modseq || !self.state.low.is_empty()
     }
 
     /// Whether the move brought the message: it need not be carried, whatever the old side did with it since.

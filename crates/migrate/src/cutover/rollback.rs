@@ -7,6 +7,7 @@ use sterna_frontdoor::{Held, HoldError};
 use sterna_imap::client::Connection;
 use sterna_imap::codec::sequence::NumberSet;
 use sterna_store::{Flip, MoveFolder, Route, Tx};
+use tokio::time::Instant;
 
 use super::Wish;
 use super::ask::may_roll_back;
@@ -21,6 +22,12 @@ use crate::run::Run;
 
 /// Passes before the hold that may each find something.
 const PASSES: u32 = 5;
+
+/// So long may a pass before the hold raise UIDNEXT and HIGHESTMODSEQ of the old side.
+const RAISING: Duration = Duration::from_secs(20);
+
+/// The same of all passes under the hold, at most: there is little left to raise then, and carrying comes first.
+const RAISING_HELD: Duration = Duration::from_secs(3);
 
 /// So long after it the old side still gets what was delivered here late.
 const LATE: Duration = Duration::from_secs(15);
@@ -70,7 +77,7 @@ impl Run<'_> {
             None => self.login.open().await?,
         };
         for _ in 0..PASSES {
-            if self.carry_back(&mut open).await?.is_nothing() {
+            if self.carry_back(&mut open, Some(Instant::now() + RAISING)).await?.is_nothing() {
                 break;
             }
         }
@@ -94,19 +101,22 @@ impl Run<'_> {
     }
 
     /// One pass back. Its figures go to the record.
-    async fn carry_back(&mut self, open: &mut Connection) -> Result<Carried> {
-        let carried = back::pass(&self.context, &self.login, open).await?;
+    async fn carry_back(&mut self, open: &mut Connection, raising: Option<Instant>) -> Result<Carried> {
+        let carried = back::pass(&self.context, &self.login, open, raising).await?;
         self.context.account.write(rename).await?;
         if let Some(undone) = self.record.cutover.as_mut().and_then(|c| c.rollback.as_mut()) {
             undone.messages += carried.appended + carried.moved;
             undone.bytes += carried.bytes;
             undone.flags += carried.flags;
             undone.expunged += carried.expunged;
-            let changed = carried.differing.iter();
-            undone.changed_uids.extend(changed.map(|d| format!("{}: {} is {}", d.folder, d.here, d.there)));
-            if !carried.is_nothing() || !carried.left.is_empty() {
-                undone.left.clone_from(&carried.left);
+            let changed = carried.differing.iter().map(|d| format!("{}: {} is {}", d.folder, d.here, d.there));
+            add(&mut undone.changed_uids, changed);
+            // Each pass tells all that is left then, and what it carried in part only once.
+            match raising {
+                Some(_) => (undone.left, undone.behind) = (carried.left.clone(), carried.behind.clone()),
+                None => add(&mut undone.left, carried.left.iter().cloned()),
             }
+            add(&mut undone.remarks, carried.remarks.iter().cloned());
         }
         Ok(carried)
     }
@@ -114,20 +124,25 @@ impl Run<'_> {
     async fn back_under_hold(&mut self, mut held: Held, open: &mut Connection) -> Result<()> {
         let deadline = held.deadline();
         self.at("held back")?;
+        let now = Instant::now();
+        let raising = Some(now + RAISING_HELD.min(deadline.saturating_duration_since(now) / 3));
         let passes = tokio::time::timeout_at(deadline, async {
-            while !self.carry_back(open).await?.is_nothing() {
+            while !self.carry_back(open, raising).await?.is_nothing() {
                 held.look_again().await?;
             }
-            Ok(())
+            back::changed::uids(&self.context, open).await
         });
         let ended = match passes.await {
             Ok(ended) => ended,
             Err(_) => Err(HoldError::Deadline("the last changes were not carried back".into()).into()),
         };
-        if let Err(error) = ended {
-            held.release().await?;
-            return Err(error);
-        }
+        let changed = match ended {
+            Ok(changed) => changed,
+            Err(error) => {
+                held.release().await?;
+                return Err(error);
+            }
+        };
         let routed = self.store.routed_by_id(self.lease.account).await?;
         let routed = routed.ok_or(Error::NoMove(self.lease.account))?;
         let now = self.store.clock().unix();
@@ -136,7 +151,7 @@ impl Run<'_> {
         };
         let route = Route::Platform(cutover.platform.clone());
         if let Some(undone) = &mut cutover.rollback {
-            (undone.at, undone.refusal) = (Some(now), None);
+            (undone.at, undone.refusal, undone.changed_uids) = (Some(now), None, changed);
             undone.hold_millis = u64::try_from(held.lasted().as_millis()).unwrap_or(u64::MAX);
         }
         (self.record.state, self.record.failure) = (State::RolledBack, None);
@@ -176,10 +191,11 @@ impl Run<'_> {
             Some(open) => open,
             None => self.login.open().await?,
         };
-        let late = self.carry_back(&mut open).await?;
+        // Figures are not raised any more: clients of the old side would see it.
+        let late = self.carry_back(&mut open, None).await?;
         let now = self.store.clock().unix();
         if now.saturating_sub(at) < LATE.as_secs() as i64 {
-            if !late.is_nothing() {
+            if late != Carried::default() {
                 self.save().await?;
             }
             *connection = Some(open);
@@ -194,6 +210,15 @@ impl Run<'_> {
         self.save().await?;
         // Another cutover may have been asked for.
         Ok(self.wishes.now.is_some())
+    }
+}
+
+/// Adds lines that are not there yet.
+fn add(lines: &mut Vec<String>, more: impl Iterator<Item = String>) {
+    for line in more {
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
     }
 }
 

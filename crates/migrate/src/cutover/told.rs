@@ -153,10 +153,17 @@ pub struct Undone {
     pub flags: u64,
     /// Messages that were removed on the old side.
     pub expunged: u64,
-    /// Messages that have another UID on the old side than they had here: `folder: UID here is UID there`.
+    /// Messages that have another UID on the old side than they had here: `folder: UID here is UID there`. And messages that
+    /// came to the old side and have a UID there that another message had here.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changed_uids: Vec<String>,
-    /// What could not be carried back, a sentence each. It stays here.
+    /// What was carried back in part, a sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
+    /// What could not be carried back, a sentence each: it stays here.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<String>,
+    /// Where UIDNEXT or HIGHESTMODSEQ of the old side are less than what was told here, a sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub behind: Vec<String>,
 }

@@ -1,5 +1,7 @@
 //! The way back to a real Dovecot: every kind of change, twice, broken off anywhere, and what both sides have afterwards.
 
+mod raise;
+
 use std::collections::BTreeSet;
 
 use sterna_core::{Flag, Keyword, MailboxId, Role, SystemFlags, Uid};
@@ -61,7 +63,7 @@ impl Moved {
 
     async fn try_pass(&self) -> Result<Carried> {
         let mut connection = self.login.open().await?;
-        back::pass(&self.context, &self.login, &mut connection).await
+        back::pass(&self.context, &self.login, &mut connection, None).await
     }
 
     /// A pass, and another that must find nothing.
@@ -71,6 +73,7 @@ impl Moved {
         assert!(again.is_nothing(), "{again:?} after {carried:?}");
         carried.differing.extend(again.differing);
         carried.left = again.left;
+        carried.remarks.extend(again.remarks);
         carried
     }
 
@@ -409,9 +412,9 @@ async fn dates_are_given_with_their_zones() {
     let login = SourceLogin::new(&spec, secret);
     let context = Arc::new(Context::new(account, Arc::new(Reporter::new(watch::Sender::default()))));
     let mut connection = login.open().await.unwrap();
-    let carried = back::pass(&context, &login, &mut connection).await.unwrap();
+    let carried = back::pass(&context, &login, &mut connection, None).await.unwrap();
     assert_eq!((carried.appended, carried.differing.len()), (1, 0), "{carried:?}");
-    assert!(back::pass(&context, &login, &mut connection).await.unwrap().is_nothing());
+    assert!(back::pass(&context, &login, &mut connection, None).await.unwrap().is_nothing());
     let read = |tx: &Tx<'_>| {
         let mut dates = Vec::new();
         let _ = tx.emails(tx.mailboxes()?[0].id, UidRange::ALL, |m, e| {

@@ -242,6 +242,8 @@ async fn a_rollback_carries_everything_back_and_leaves_a_copy_that_can_be_cut_ov
     assert_eq!((undone.messages, undone.expunged, undone.left), (1, 1, vec![]));
     // The straggler has UID 6 there and 7 here; the message of here came later there.
     let there = uids_of(&source.account).await;
+    let ours = format!("INBOX: 6 is {}", there[5]);
+    assert_eq!((undone.changed_uids, undone.behind), (vec![ours, "INBOX: 7 is 6".to_owned()], vec![]));
     assert_eq!(there.len(), 6);
     assert!(there.starts_with(&[1, 3, 4, 5, 6]), "{there:?}");
 

@@ -324,7 +324,7 @@ impl Tx<'_> {
     }
 
     /// Takes the next `n` UIDs; the first of them.
-    pub(crate) fn take_uids(&self, id: MailboxId, n: u32) -> Result<Uid> {
+    pub fn take_uids(&self, id: MailboxId, n: u32) -> Result<Uid> {
         let next = self.one(
             "UPDATE mailbox SET uid_next = uid_next + ?3 WHERE account_id = ?1 AND id = ?2 AND selectable = 1 \
              RETURNING uid_next - ?3",

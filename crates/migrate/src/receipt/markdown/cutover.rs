@@ -66,7 +66,7 @@ fn undoing(u: &Undone, page: &mut String) -> std::fmt::Result {
     writeln!(page, "| carried back | {} messages, {} |", u.messages, format_bytes(u.bytes))?;
     writeln!(page, "| changes carried back | {} of flags, {} removed |", u.flags, u.expunged)?;
     writeln!(page, "| other UIDs on the old side | {} |\n", u.changed_uids.len())?;
-    for line in u.changed_uids.iter().chain(&u.left).take(SHOWN) {
+    for line in u.changed_uids.iter().chain(&u.left).chain(&u.behind).chain(&u.remarks).take(SHOWN) {
         writeln!(page, "- {}", text(line))?;
     }
     Ok(())

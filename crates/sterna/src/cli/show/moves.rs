@@ -107,6 +107,7 @@ fn undone_lines(u: &Undone) -> String {
         text += &format!("  {} messages have another UID there; the receipt lists them\n", u.changed_uids.len());
     }
     u.left.iter().for_each(|left| text += &format!("  stays here: {left}\n"));
+    u.behind.iter().chain(&u.remarks).for_each(|remark| text += &format!("  note: {remark}\n"));
     text
 }
 
