@@ -255,24 +255,30 @@ impl Door {
         deadline: tokio::time::Instant,
     ) -> Result<(Routed, Stay), Refused> {
         let id = routed.record.id;
-        let mut kind = kind(&routed.route, remote);
+        let mut known = routed;
         loop {
-            let stay = self.line(id, kind, deadline).await?;
-            let routed = self.0.store.routed_by_id(id).await?;
-            let Some(routed) = routed else { return Err(LoginRefused::Wrong.into()) };
-            if kind == self::kind(&routed.route, remote) {
+            let (kind, told) = (self::kind(&known.route, remote), can_be_held(&known));
+            let stay = self.line(id, kind, told, deadline).await?;
+            let Some(routed) = self.0.store.routed_by_id(id).await? else { return Err(LoginRefused::Wrong.into()) };
+            if kind == self::kind(&routed.route, remote) && told >= can_be_held(&routed) {
                 return Ok((routed, stay));
             }
-            kind = self::kind(&routed.route, remote);
+            known = routed;
         }
     }
 
-    /// A line for a session; waits while a hold is on.
-    async fn line(&self, account: AccountId, kind: Kind, deadline: tokio::time::Instant) -> Result<Stay, Refused> {
+    /// A line for a session; waits while a hold is on. `told`: other nodes are told of it.
+    async fn line(
+        &self,
+        account: AccountId,
+        kind: Kind,
+        told: bool,
+        deadline: tokio::time::Instant,
+    ) -> Result<Stay, Refused> {
         loop {
             let mut signal = match self.0.floor.enter(account, kind, self.0.left.as_ref()) {
                 Ok(stay) => {
-                    if crate::keeper::write_line(self, account, kind).await? {
+                    if !told || crate::keeper::write_line(self, account, kind).await? {
                         return Ok(stay);
                     }
                     drop(stay);
@@ -329,6 +335,11 @@ fn kind(route: &Route, remote: Kind) -> Kind {
         Route::Platform(_) => remote,
         Route::Local | Route::Relay(_) => Kind::Local,
     }
+}
+
+/// Whether a hold of the account can come about: only then need other nodes know that there are sessions here.
+fn can_be_held(routed: &Routed) -> bool {
+    routed.moving || matches!(routed.route, Route::Platform(_))
 }
 
 fn needs_no_platform(route: &Route) -> bool {

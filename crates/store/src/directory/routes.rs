@@ -68,6 +68,8 @@ pub struct Routed {
     pub route: Route,
     /// How often the route was changed.
     pub epoch: u64,
+    /// It has a move: its route may change under a hold.
+    pub moving: bool,
 }
 
 /// The change of route at the end of a move, or of its undoing.
@@ -144,7 +146,9 @@ impl Tx<'_> {
         let domain = self.domain(record.address.domain())?;
         let domain =
             domain.ok_or_else(|| Error::Corrupt(format!("the domain of account {} is lost", record.address)))?;
-        Ok(Routed { route: record.place(&domain), epoch: self.route_epoch(record.id)?, record })
+        let sql = "SELECT 1 FROM move WHERE account_id = ?1";
+        let moving = self.one(sql, vals![record.id], |_| Ok(()))?.is_some();
+        Ok(Routed { route: record.place(&domain), epoch: self.route_epoch(record.id)?, moving, record })
     }
 
     pub(super) fn needs_platform(&self, route: Option<&str>) -> Result<()> {
