@@ -122,7 +122,9 @@ fn a_cutover_is_refused_where_it_makes_no_sense() {
     assert!(platform.fails("move rollback anne@example.org", "").contains("was never cut over"));
     platform.ok("platform add old --imap imap://127.0.0.1:1?tls=none", "");
     platform.ok("account set anne@example.org --platform old", "");
-    let asked = json(&platform.ok("move cutover anne@example.org --json", ""));
+    // Nobody could log in afterwards.
+    assert!(platform.fails("move cutover anne@example.org", "").contains("--without-password"));
+    let asked = json(&platform.ok("move cutover anne@example.org --without-password --json", ""));
     assert_eq!(asked[0]["wanted"], "cutover");
     assert!(platform.ok("move status anne@example.org", "").contains("asked for: cutover"));
     platform.stop();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sterna_migrate::{Cancel, CutoverOptions, Failure, Progress, State, Status};
-use sterna_store::AccountRecord;
+use sterna_store::{AccountRecord, Route};
 use tokio::sync::watch;
 
 use super::answer::{Answer, Event, MoveInfo, ProgressInfo};
@@ -71,10 +71,12 @@ fn options(request: &CutoverRequest) -> CutoverOptions {
 }
 
 async fn one(platform: &Platform, request: &CutoverRequest, record: &AccountRecord, events: Events<'_>) -> Result<()> {
-    if !request.back && !request.without_password && !record.has_password {
+    let routed = platform.store.routed_by_id(record.id).await?;
+    let elsewhere = routed.is_some_and(|routed| matches!(routed.route, Route::Platform(_)));
+    if elsewhere && !request.back && !request.without_password && !record.has_password {
         return Err(Error::new(format!(
-            "no password of {} is known here, so that nobody could log in after the move; set one with \"sterna account passwd\", let \
-             the user log in once through a platform that is set to --learn, or say --without-password",
+            "no password of {} is known here, so that nobody could log in after the move; set one with \"sterna account \
+             passwd\", let the user log in once through a platform that is set to --learn, or say --without-password",
             record.address
         )));
     }
