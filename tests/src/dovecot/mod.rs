@@ -122,6 +122,8 @@ impl Dovecot {
             process.kill_9();
             wait_until_closed(self.port(), START);
         }
+        // Of processes that are no more: the next ones would wait for them for two minutes.
+        remove_locks(&self.path().join("mail"));
     }
 
     /// Stops all its processes where they are (`true`: `SIGSTOP`), or lets them go on (`SIGCONT`). Connections stay open,
@@ -254,5 +256,18 @@ impl Dovecot {
         let dovecot = peer::require("dovecot", "dovecot-imapd");
         let outcome = run(Command::new(dovecot).arg("--version"), b"", START).success();
         outcome.stdout.split_whitespace().next().unwrap_or_default().to_owned()
+    }
+}
+
+/// Removes the dot locks in a directory and below.
+fn remove_locks(directory: &Path) {
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            remove_locks(&path);
+        } else if path.extension().is_some_and(|extension| extension == "lock") {
+            // One that is gone already is what is wanted.
+            let _ = std::fs::remove_file(&path);
+        }
     }
 }
