@@ -98,7 +98,9 @@ impl World {
     /// What a refusal may be: not for ever, and with a reason that the client can do something about.
     fn refused(&mut self, n: usize, text: &str) {
         self.note(format!("{n}: {text}"));
-        let temporary = ["EXPUNGEISSUED", "UNAVAILABLE", "INUSE"].iter().any(|code| text.contains(code));
+        // Dovecot says ALREADYEXISTS also to the first CREATE of all, if another process has just made the account's first folder.
+        let codes = ["EXPUNGEISSUED", "UNAVAILABLE", "INUSE", "ALREADYEXISTS"];
+        let temporary = codes.iter().any(|code| text.contains(code));
         if !temporary {
             let last: Vec<&str> = self.log.iter().rev().take(200).rev().map(String::as_str).collect();
             self.clients[n].fails(&format!("refused: {text}\n{}\n", last.join("\n")));

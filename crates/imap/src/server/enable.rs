@@ -8,19 +8,8 @@ use crate::codec::write;
 pub(super) fn handle(session: &mut Session, capabilities: &[String]) -> Result<Reply, Problem> {
     session.account()?;
     let before = session.enabled;
-    let enabled = &mut session.enabled;
-    for name in capabilities {
-        match name.as_str() {
-            "CONDSTORE" => enabled.condstore = true,
-            // RFC 7162 §3.2.3: QRESYNC includes CONDSTORE.
-            "QRESYNC" => (enabled.qresync, enabled.condstore) = (true, true),
-            "UTF8=ACCEPT" => enabled.utf8_accept = true,
-            "IMAP4REV2" => enabled.imap4rev2 = true,
-            "UIDONLY" => enabled.uidonly = true,
-            _ => {}
-        }
-    }
-    let now = *enabled;
+    capabilities.iter().for_each(|name| session.enabled.switch_on(name));
+    let now = session.enabled;
     let told: Vec<&str> = [
         ("CONDSTORE", now.condstore && !before.condstore),
         ("QRESYNC", now.qresync && !before.qresync),

@@ -47,6 +47,21 @@ pub struct Enabled {
     pub uidonly: bool,
 }
 
+impl Enabled {
+    /// Switches an extension on, by its name in capitals; one that is not known changes nothing.
+    pub(super) fn switch_on(&mut self, name: &str) {
+        match name {
+            "CONDSTORE" => self.condstore = true,
+            // RFC 7162 §3.2.3: QRESYNC includes CONDSTORE.
+            "QRESYNC" => (self.qresync, self.condstore) = (true, true),
+            "UTF8=ACCEPT" => self.utf8_accept = true,
+            "IMAP4REV2" => self.imap4rev2 = true,
+            "UIDONLY" => self.uidonly = true,
+            _ => {}
+        }
+    }
+}
+
 /// The state of one connection.
 pub(crate) struct Session {
     /// Shared by all.

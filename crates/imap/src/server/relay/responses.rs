@@ -172,17 +172,7 @@ impl Relay {
                 Ok(Way::Nowhere)
             }
             Response::Enabled(names) => {
-                let enabled = &mut self.told.enabled;
-                for name in names {
-                    match name.as_str() {
-                        "CONDSTORE" => enabled.condstore = true,
-                        "QRESYNC" => (enabled.qresync, enabled.condstore) = (true, true),
-                        "UTF8=ACCEPT" => enabled.utf8_accept = true,
-                        "IMAP4REV2" => enabled.imap4rev2 = true,
-                        "UIDONLY" => enabled.uidonly = true,
-                        _ => {}
-                    }
-                }
+                names.iter().for_each(|name| self.told.enabled.switch_on(name));
                 Ok(Way::On)
             }
             Response::Vanished { earlier: false, uids } => {
