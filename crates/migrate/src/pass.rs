@@ -10,7 +10,6 @@ use std::sync::atomic::Ordering;
 use sterna_core::{MailboxId, ModSeq, Uid, UidValidity};
 use sterna_imap::client::{Connection, ErrorKind, Selected};
 use sterna_imap::codec::response_parser::MailboxStatus;
-use sterna_imap::codec::sequence::NumberSet;
 use sterna_store::Tx;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
@@ -21,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::folders::apply::{self, Mailboxes};
 use crate::folders::{Listing, SourceFolder, gone};
 use crate::session::Login;
-use crate::transfer::{Context, Feed, FolderJob, Work, fetch, plan};
+use crate::transfer::{Context, Feed, FolderJob, Work, fetch, plan, sizes};
 
 /// Up to so many messages a folder's news are fetched on the connection that found them.
 const FEW: u64 = 50;
@@ -215,17 +214,7 @@ impl<'p> Pass<'p> {
             self.fetchers = self.start_fetchers().await?;
         }
         for window in plan::windows(&delta.wanted, plan::WINDOW) {
-            let mut sizes = Vec::new();
-            connection
-                .uid_fetch(Some(&window.uids), "UID RFC822.SIZE", |fetch| {
-                    if let (Some(uid), Some(size)) = (fetch.uid, fetch.size) {
-                        sizes.push((uid.get(), size));
-                    }
-                })
-                .await?;
-            // A server that answers without sizes has the messages all the same.
-            let told: NumberSet = sizes.iter().map(|(uid, _)| *uid).collect();
-            sizes.extend(window.uids.difference(&told).iter().map(|uid| (uid, 1)));
+            let sizes = sizes(connection, &window).await?;
             self.context.reporter.set(|p| p.bytes_total += sizes.iter().map(|(_, size)| size).sum::<u64>());
             let batches = plan::batches(&window, sizes);
             let work = batches.into_iter().map(|batch| Work { folder: job.clone(), batch, attempt: 0 });

@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::folders::apply::{self, is_folder, settled_delimiter};
 use crate::folders::{Listing, SourceFolder};
 use crate::run::Run;
-use crate::transfer::{Feed, FolderJob, Work, fetch, plan};
+use crate::transfer::{Feed, FolderJob, Work, fetch, plan, sizes};
 
 impl Run<'_> {
     /// Brings over what is new on the old side. Gives how many messages, and bytes, that were since the flip.
@@ -72,16 +72,7 @@ impl Run<'_> {
             let mailbox = job.mailbox;
             let mut work = VecDeque::new();
             for window in plan::windows(&wanted, plan::WINDOW) {
-                let mut sizes = Vec::new();
-                connection
-                    .uid_fetch(Some(&window.uids), "UID RFC822.SIZE", |fetch| {
-                        if let (Some(uid), Some(size)) = (fetch.uid, fetch.size) {
-                            sizes.push((uid.get(), size));
-                        }
-                    })
-                    .await?;
-                let told: NumberSet = sizes.iter().map(|(uid, _)| *uid).collect();
-                sizes.extend(window.uids.difference(&told).iter().map(|uid| (uid, 1)));
+                let sizes = sizes(connection, &window).await?;
                 let batches = plan::batches(&window, sizes).into_iter();
                 work.extend(batches.map(|batch| Work { folder: job.clone(), batch, attempt: 0 }));
             }

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use super::commit::{Envelope, Ready, commit};
 use super::ingest::{Ingester, LargeBody};
-use super::plan::Batch;
+use super::plan::{Batch, Window};
 use super::{Context, FolderJob, Work};
 use crate::error::{Error, Result};
 
@@ -52,6 +52,21 @@ impl Feed {
             Feed::Shared(receiver) => receiver.try_lock().ok()?.try_recv().ok(),
         }
     }
+}
+
+/// What the source claims of the messages of a window. A server that answers without sizes has the messages all the same.
+pub(crate) async fn sizes(connection: &mut Connection, window: &Window) -> Result<Vec<(u32, u64)>> {
+    let mut sizes = Vec::new();
+    connection
+        .uid_fetch(Some(&window.uids), "UID RFC822.SIZE", |fetch| {
+            if let (Some(uid), Some(size)) = (fetch.uid, fetch.size) {
+                sizes.push((uid.get(), size));
+            }
+        })
+        .await?;
+    let told: NumberSet = sizes.iter().map(|(uid, _)| *uid).collect();
+    sizes.extend(window.uids.difference(&told).iter().map(|uid| (uid, 1)));
+    Ok(sizes)
 }
 
 /// Fetches until the feed ends. `selected`: the folder that the connection has open already.

@@ -20,7 +20,7 @@ use crate::progress::Reporter;
 use crate::record::Totals;
 use plan::Batch;
 
-pub(crate) use fetch::{Feed, fetch};
+pub(crate) use fetch::{Feed, fetch, sizes};
 
 /// What all parts of one pass share.
 pub(crate) struct Context {
