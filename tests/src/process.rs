@@ -12,6 +12,9 @@ use rustix::process::{Pid, Signal};
 
 use crate::peer;
 
+/// How long those that a child leaves behind may take to die.
+const GONE: Duration = Duration::from_secs(10);
+
 /// A running child with its output in a log file.
 #[derive(Debug)]
 pub struct Process {
@@ -135,21 +138,26 @@ impl Process {
         self.ended
     }
 
-    /// `kill -9` of the child and its process group; returns when the child is gone.
+    /// `kill -9` of the child and its process group; returns when they are gone.
     pub fn kill_9(&mut self) {
         self.signal_group(Signal::KILL);
-        self.wait(Duration::from_secs(10));
+        self.wait(GONE);
+        self.wait_for_group(GONE);
     }
 
-    /// `SIGTERM`, then waits for the end.
+    /// `SIGTERM`, then waits for the end: of the child, and of those that it leaves behind on its way out, for they have
+    /// its ports.
     ///
     /// # Panics
     /// If the child has not ended after `timeout`.
     #[track_caller]
     pub fn terminate(&mut self, timeout: Duration) -> ExitStatus {
         self.signal(Signal::TERM);
-        self.wait(timeout)
-            .unwrap_or_else(|| panic!("{} ignores SIGTERM after {timeout:?}: {}", self.name, self.log_tail()))
+        let status = self
+            .wait(timeout)
+            .unwrap_or_else(|| panic!("{} ignores SIGTERM after {timeout:?}: {}", self.name, self.log_tail()));
+        self.wait_for_group(GONE);
+        status
     }
 
     /// `SIGINT` (Ctrl-C) to the child alone.
@@ -194,6 +202,14 @@ impl Process {
             let _ = rustix::process::kill_process_group(Pid::from_child(&self.child), signal);
         }
     }
+
+    /// Waits until nobody of the child's process group lives, at most `timeout`.
+    fn wait_for_group(&self, timeout: Duration) {
+        let deadline = Instant::now() + timeout;
+        while group_lives(self.pid()) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
 }
 
 impl Drop for Process {
@@ -225,6 +241,22 @@ pub(crate) fn exists(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|s| !s.contains(") Z "))
 }
 
+/// Whether somebody in a process group lives; zombies do not.
+fn group_lives(group: u32) -> bool {
+    let Some(group) = Pid::from_raw(group as i32) else { return false };
+    // Nobody at all, as a rule; what follows reads all of /proc.
+    if rustix::process::test_kill_process_group(group).is_err() {
+        return false;
+    }
+    let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    all.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok()).any(|stat| {
+        // "pid (name) state parent group …": the name may have anything in it.
+        let mut fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
+        let (state, of) = (fields.next(), fields.nth(1));
+        state != Some("Z") && of.and_then(|of| of.parse().ok()) == Some(group.as_raw_nonzero().get())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,10 +276,23 @@ mod tests {
         };
         assert!(exists(child));
         drop(process);
-        while exists(child) {
-            assert!(Instant::now() < deadline, "the grandchild lives on");
+        assert!(!exists(child), "the grandchild lives on");
+    }
+
+    #[test]
+    fn the_end_of_a_child_is_waited_for_with_those_that_it_leaves_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let script =
+            "(trap '' TERM; sleep 0.3; echo last) & trap 'exit 0' TERM; echo first; while :; do sleep 0.01; done";
+        let mut process = Process::spawn(Command::new("sh").args(["-c", script]), &directory.path().join("log"));
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let log = |process: &Process| std::fs::read_to_string(process.log()).unwrap();
+        while log(&process).is_empty() {
+            assert!(Instant::now() < deadline);
             std::thread::sleep(Duration::from_millis(5));
         }
+        process.terminate(Duration::from_secs(10));
+        assert_eq!(log(&process), "first\nlast\n");
     }
 
     #[test]
