@@ -20,6 +20,7 @@ mod plan;
 mod raise;
 mod recover;
 mod remove;
+mod rename;
 mod settle;
 mod state;
 
@@ -206,7 +207,12 @@ pub(crate) async fn pass(
 
 /// Settles what a broken pass left open, and carries nothing else.
 pub(crate) async fn recover(context: &Arc<Context>, login: &Login, connection: &mut Connection) -> Result<()> {
-    Back { context, login, connection, selected: None, raising: None, carried: Carried::default() }.recover().await
+    let mut back = Back { context, login, connection, selected: None, raising: None, carried: Carried::default() };
+    if context.account.read(Folder::all).await?.iter().any(|folder| folder.state.renaming.is_some()) {
+        let mut names = back.read_names().await?;
+        back.settle_renames(&mut names).await?;
+    }
+    back.recover().await
 }
 
 /// One pass at work.
