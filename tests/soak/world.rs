@@ -144,7 +144,26 @@ impl World {
         if !seen.doubled.is_empty() {
             return Err("a delivery was there twice".into());
         }
+        self.name_keywords(seen)?;
         self.model.settle(seen)
+    }
+
+    /// A Dovecot that is killed forgets names of keywords that it has just given to messages, and calls them `unknown-1`.
+    fn name_keywords(&mut self, seen: &Seen) -> Result<(), String> {
+        let nameless = |flag: &String| flag.starts_with("unknown-");
+        for (folder, id, copy) in seen.folders.iter().flat_map(|(f, all)| all.iter().map(move |(id, c)| (f, id, c))) {
+            let Some((_, uid)) = copy.uid.filter(|_| copy.flags.iter().any(nameless)) else { continue };
+            let known = self.model.folders.get(folder).and_then(|f| f.get(id));
+            let known = known.or_else(|| self.model.folders.values().find_map(|f| f.get(id)));
+            let flags = known.map_or(&copy.flags, |known| &known.flags).iter().filter(|flag| !nameless(flag));
+            let flags = flags.cloned().collect::<Vec<_>>().join(" ");
+            self.note(format!("a keyword of {id} in {folder} was lost with a killed Dovecot: set to ({flags})"));
+            let mut client = self.fresh()?;
+            ok(client.command(&format!("SELECT {}", quote(folder))))?;
+            ok(client.command(&format!("UID STORE {uid} FLAGS.SILENT ({flags})")))?;
+            return Err("a keyword had no name".into());
+        }
+        Ok(())
     }
 
     fn fresh(&mut self) -> Result<Client, String> {

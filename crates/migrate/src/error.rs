@@ -81,8 +81,9 @@ impl Error {
             Error::Doubtful(_) | Error::Unequal(_) => Retry::Now,
             Error::Hold(HoldError::Deadline(_) | HoldError::Taken) => Retry::Now,
             Error::Store(sterna_store::Error::DiskFull) => Retry::After(DISK_FULL_WAIT),
-            // No such mailbox: its user has removed it meanwhile, and the next pass knows.
-            Error::Store(sterna_store::Error::Unavailable(_) | sterna_store::Error::NoSuchMailbox(_)) => Retry::Now,
+            Error::Store(sterna_store::Error::Unavailable(_)) => Retry::Now,
+            // A mailbox or a message's body that its user has removed meanwhile: the next pass knows.
+            Error::Store(sterna_store::Error::NoSuchMailbox(_) | sterna_store::Error::NotFound(_)) => Retry::Now,
             _ => Retry::Never,
         }
     }
