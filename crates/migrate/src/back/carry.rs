@@ -7,6 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use sterna_core::{EmailId, Flag, Flags, MailboxId, SystemFlags, Uid};
+use sterna_frontdoor::step;
 use sterna_imap::client::{NewMessage, Selected};
 use sterna_imap::codec::response_parser::FlagList;
 use sterna_store::{BackMessage, Keysets, Stored};
@@ -152,10 +153,12 @@ impl Back<'_> {
         let at = self.context.account.read(|tx| Ok(tx.now())).await?;
         folder.state.appending = Some(Appending { uid_next: filling.next.get(), at, messages, filler: None });
         self.save(folder).await?;
+        step::reached("messages announced").await;
         let sent = match group.first().map(|m| m.how) {
             Some(How::Copied(from, _)) => self.copy(folder, filling, from, &group).await,
             _ => self.upload(folder, filling, &group).await,
         };
+        step::reached("messages sent").await;
         let (found, refusal) = match sent {
             Ok(uids) if uids.len() == group.len() => {
                 let pairs = group.iter().zip(uids);

@@ -39,6 +39,9 @@ impl Run<'_> {
         loop {
             let (outcome, carried) = self.counted_pass(connection).await?;
             last.passes += 1;
+            if last.passes == 1 {
+                self.at("last changes").await?;
+            }
             last.carried.messages += carried.messages;
             last.carried.bytes += carried.bytes;
             same_identity(&outcome.listing, baseline)?;

@@ -76,12 +76,13 @@ impl Run<'_> {
             Some(open) => open,
             None => self.login.open().await?,
         };
+        self.at("returning").await?;
         for _ in 0..PASSES {
             if self.carry_back(&mut open, Some(Instant::now() + RAISING)).await?.is_nothing() {
                 break;
             }
         }
-        self.at("carried back")?;
+        self.at("carried back").await?;
         let held = door.hold(account, options.times).await?;
         let ended = self.back_under_hold(held, &mut open).await;
         match &ended {
@@ -122,7 +123,7 @@ impl Run<'_> {
 
     async fn back_under_hold(&mut self, mut held: Held, open: &mut Connection) -> Result<()> {
         let deadline = held.deadline();
-        self.at("held back")?;
+        self.at("held back").await?;
         let now = Instant::now();
         let raising = Some(now + RAISING_HELD.min(deadline.saturating_duration_since(now) / 3));
         let passes = tokio::time::timeout_at(deadline, async {
@@ -156,8 +157,12 @@ impl Run<'_> {
         (self.record.state, self.record.failure) = (State::RolledBack, None);
         let record = self.record.stored(self.lease.account, self.secret.clone(), now)?;
         let flip = Flip { epoch: routed.epoch, route, hold: held.hold().token, record };
+        self.at("flipping back").await?;
         match self.store.flip(self.lease, flip).await {
-            Ok(_) => held.flipped(),
+            Ok(_) => {
+                self.at("route changed back").await?;
+                held.flipped();
+            }
             Err(sterna_store::Error::HoldOver) => {
                 drop(held);
                 return Err(HoldError::Deadline("the route was not changed".into()).into());
@@ -167,7 +172,7 @@ impl Run<'_> {
                 return Err(error.into());
             }
         }
-        self.at("rolled back")?;
+        self.at("rolled back").await?;
         self.unsaved = false;
         self.show(None);
         Ok(())
@@ -201,7 +206,7 @@ impl Run<'_> {
             return Ok(true);
         }
         self.context.account.write(mirror).await?;
-        self.at("mirrored")?;
+        self.at("mirrored").await?;
         if let Some(undone) = self.record.cutover.as_mut().and_then(|c| c.rollback.as_mut()) {
             undone.mirrored_at = Some(now);
         }

@@ -141,11 +141,16 @@ fn stragglers(record: &Record) -> u64 {
 #[tokio::test]
 async fn a_run_that_breaks_off_at_any_step_is_either_before_the_flip_or_behind_it() {
     for (step, flipped) in [
+        ("preparing", false),
         ("prepared", false),
         ("held", false),
+        ("last changes", false),
         ("compared", false),
+        ("flipping", false),
+        ("route changed", true),
         ("flipped", true),
         ("straggled", true),
+        ("verifying", true),
         ("verified", true),
     ] {
         let (source, target) = (Source::start().await, Target::new().await);
@@ -277,7 +282,14 @@ async fn a_rollback_carries_everything_back_and_leaves_a_copy_that_can_be_cut_ov
 
 #[tokio::test]
 async fn a_rollback_that_breaks_off_at_any_step_is_either_not_begun_or_done() {
-    for (step, back) in [("carried back", false), ("held back", false), ("rolled back", true)] {
+    for (step, back) in [
+        ("returning", false),
+        ("carried back", false),
+        ("held back", false),
+        ("flipping back", false),
+        ("route changed back", true),
+        ("rolled back", true),
+    ] {
         let (source, target) = (Source::start().await, Target::new().await);
         source.add(3).await;
         let mover = target.on_platform(&source).await;
