@@ -24,6 +24,7 @@ impl Run<'_> {
         }
         // A crash came between the flip and this.
         if matches!(self.wishes.now, Some(Wish::Cutover { .. })) {
+            self.hurry_mail().await;
             self.forget_wish().await?;
         }
         if matches!(self.wishes.due(), Some(Wish::Rollback { .. })) {

@@ -94,6 +94,9 @@ impl Run<'_> {
                 if self.record.state == State::Returning {
                     // What was carried back stays carried back, and is told.
                     self.record.cutover = counted;
+                    if let Some(undone) = self.record.cutover.as_mut().and_then(|c| c.rollback.as_mut()) {
+                        (undone.at, undone.hold_millis) = (None, 0);
+                    }
                     self.unsaved = true;
                 }
             }
@@ -173,6 +176,7 @@ impl Run<'_> {
             }
         }
         self.at("rolled back").await?;
+        self.hurry_mail().await;
         self.unsaved = false;
         self.show(None);
         Ok(())
@@ -181,6 +185,8 @@ impl Run<'_> {
     /// One step after a rollback; `false`: nothing is left to do.
     pub(super) async fn rolled_back(&mut self, connection: &mut Option<Connection>) -> Result<bool> {
         if matches!(self.wishes.now, Some(Wish::Rollback { .. })) {
+            // A crash came between the flip and this.
+            self.hurry_mail().await;
             self.forget_wish().await?;
         }
         let undone = self.record.cutover.as_ref().and_then(|c| c.rollback.as_ref());
@@ -195,17 +201,20 @@ impl Run<'_> {
             Some(open) => open,
             None => self.login.open().await?,
         };
-        // Figures are not raised any more: clients of the old side would see it.
-        let late = self.carry_back(&mut open, None).await?;
         let now = self.store.clock().unix();
-        if now.saturating_sub(at) < LATE.as_secs() as i64 {
-            if late != Carried::default() {
-                self.save().await?;
+        // Where a crash came behind the mirror there is no way back any more: all that is here would pass for new.
+        if !self.context.account.read(back::places).await?.is_empty() {
+            // Figures are not raised any more: clients of the old side would see it.
+            let late = self.carry_back(&mut open, None).await?;
+            if now.saturating_sub(at) < LATE.as_secs() as i64 {
+                if late != Carried::default() {
+                    self.save().await?;
+                }
+                *connection = Some(open);
+                return Ok(true);
             }
-            *connection = Some(open);
-            return Ok(true);
+            self.context.account.write(mirror).await?;
         }
-        self.context.account.write(mirror).await?;
         self.at("mirrored").await?;
         if let Some(undone) = self.record.cutover.as_mut().and_then(|c| c.rollback.as_mut()) {
             undone.mirrored_at = Some(now);

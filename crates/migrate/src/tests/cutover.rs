@@ -317,3 +317,24 @@ async fn a_rollback_that_breaks_off_at_any_step_is_either_not_begun_or_done() {
         run.end().await.unwrap_err();
     }
 }
+
+#[tokio::test]
+async fn a_rollback_that_breaks_off_behind_the_mirror_carries_nothing_twice() {
+    let (source, target) = (Source::start().await, Target::new().await);
+    source.add(3).await;
+    let mover = target.on_platform(&source).await;
+    target.plan(&mover, &source, following()).await;
+    mover.cutover(target.account, OPTIONS).await.unwrap();
+    let run = target.run(&mover);
+    target.until_record(&mover, |r| r.state == State::Verified).await;
+    mover.rollback(target.account, OPTIONS).await.unwrap();
+    target.until_record(&mover, |r| r.state == State::RolledBack).await;
+    mover.faults.break_at("mirrored");
+    target.clock.advance(61);
+    assert!(matches!(run.end().await, Err(Error::Cancelled)));
+    assert_eq!(target.run(&mover).end().await.unwrap(), State::RolledBack);
+    let undone = target.record(&mover).await.cutover.unwrap().rollback.unwrap();
+    assert!(undone.mirrored_at.is_some());
+    assert_eq!(uids_of(&source.account).await, [1, 2, 3]);
+    target.assert_sound().await;
+}
