@@ -1,6 +1,6 @@
-//! The live move is struck at every named step: Sterna dies, the old server dies, or the link between the two is cut, while clients
-//! append, flag, expunge and idle, and mail comes in by both sides. Then the move comes to its end by itself, every client is
-//! back at work, and everything that was promised is there once.
+//! The live move is struck at every named step: Sterna dies, the old server dies or hangs, or the link between the two is
+//! cut, while clients append, flag, expunge and idle, and mail comes in by both sides. Then the move comes to its end by itself,
+//! every client is back at work, and everything that was promised is there once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // A failure here is a failed test.
 
 #[path = "../soak/client.rs"]
@@ -21,7 +21,7 @@ mod world;
 
 use world::{Strike, Way, World};
 
-/// The three strikes at each step.
+/// The strikes at each step.
 macro_rules! strikes {
     ($way:expr; $($name:ident: $step:literal,)*) => {$(
         mod $name {
@@ -35,6 +35,11 @@ macro_rules! strikes {
             #[test]
             fn the_old_server_is_killed() {
                 World::struck($way, $step, Strike::KillOld);
+            }
+
+            #[test]
+            fn the_old_server_hangs() {
+                World::struck($way, $step, Strike::FreezeOld);
             }
 
             #[test]

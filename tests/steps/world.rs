@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// So long what was struck is away.
 const AWAY: Duration = Duration::from_millis(300);
 
+/// So long the old server hangs: longer than a session may take to come to a command boundary under a hold.
+const FROZEN: Duration = Duration::from_secs(1);
+
 /// Operations that each client must get done after all is over.
 const AFTERWARDS: u64 = 3;
 
@@ -30,6 +33,8 @@ pub enum Strike {
     KillSterna,
     /// `kill -9` of the old server.
     KillOld,
+    /// The old server hangs for a while.
+    FreezeOld,
     /// The links between the two.
     Cut,
 }
@@ -68,7 +73,7 @@ impl World {
             changed: Default::default(),
             returns: AtomicBool::new(false),
         };
-        let (mut workers, seen) = std::thread::scope(|scope| {
+        let (way, mut workers, seen) = std::thread::scope(|scope| {
             let clients: Clients<'_, '_> = (0..CLIENTS.len())
                 .map(|n| {
                     scope.spawn({
@@ -81,7 +86,7 @@ impl World {
             // Whatever happens, nobody waits for threads that go on for ever.
             let _ends = Ends(&shared.ends);
             world.busy(&clients, &shared, AFTERWARDS);
-            world.go(way, step, strike, &clients, &shared);
+            let way = world.go(way, step, strike, &clients, &shared);
             world.busy(&clients, &shared, AFTERWARDS);
             shared.ends.store(true, Ordering::SeqCst);
             let workers: Vec<Worker<'_>> =
@@ -90,8 +95,8 @@ impl World {
             for worker in &workers {
                 world.promises.mail.extend(worker.mail.clone());
             }
-            let seen = world.kept(way, &shared);
-            (workers, seen)
+            let seen = world.kept(&shared);
+            (way, workers, seen)
         });
         world.known(&mut workers, &seen);
         world.sides(way, &shared, &seen);
@@ -128,8 +133,8 @@ impl World {
         World { sterna, imap, lmtp, old, user, promises }
     }
 
-    /// The move goes its way, and is struck.
-    fn go(&mut self, way: Way, step: &str, strike: Strike, clients: &Clients<'_, '_>, shared: &Shared) {
+    /// The move goes its way, and is struck. Gives where it ends: behind the mirror the copy must be good for another cutover.
+    fn go(&mut self, way: Way, step: &str, strike: Strike, clients: &Clients<'_, '_>, shared: &Shared) -> Way {
         self.until(clients, shared, "following", |status| status["state"] == "following");
         if way == Way::Here {
             self.sterna.stop_at(step);
@@ -145,16 +150,18 @@ impl World {
         }
         self.wait(clients, PATIENCE, &format!("the step {step:?}"), |world| world.sterna.has_stopped());
         self.strike(strike);
-        match way {
-            Way::Here => self.until(clients, shared, "verified", verified),
-            Way::Back => {
-                self.until(clients, shared, "rolled back", rolled_back);
-                if step == "mirrored" {
-                    let mirrored = |status: &serde_json::Value| status["cutover"]["rollback"]["mirrored_at"].is_i64();
-                    self.until(clients, shared, "mirrored", mirrored);
-                }
+        if way == Way::Back {
+            self.until(clients, shared, "rolled back", rolled_back);
+            if step != "mirrored" {
+                return way;
             }
+            let mirrored = |status: &serde_json::Value| status["cutover"]["rollback"]["mirrored_at"].is_i64();
+            self.until(clients, shared, "mirrored", mirrored);
+            self.busy(clients, shared, AFTERWARDS);
+            self.ask("cutover");
         }
+        self.until(clients, shared, "verified", |status| verified(status) && !rolled_back(status));
+        Way::Here
     }
 
     fn ask(&self, what: &str) {
@@ -175,6 +182,12 @@ impl World {
                 self.sterna.go_on();
                 std::thread::sleep(AWAY);
                 self.old.restart();
+            }
+            Strike::FreezeOld => {
+                self.old.freeze(true);
+                self.sterna.go_on();
+                std::thread::sleep(FROZEN);
+                self.old.freeze(false);
             }
             Strike::Cut => {
                 for tap in [&self.imap, &self.lmtp] {
@@ -233,16 +246,14 @@ impl World {
     }
 
     /// Looks until everything is there that was promised, and nothing else.
-    fn kept(&mut self, way: Way, shared: &Shared) -> Seen {
+    fn kept(&mut self, shared: &Shared) -> Seen {
         let deadline = Instant::now() + PATIENCE;
         for n in 1u32.. {
             if n.is_multiple_of(10) {
                 // What a dead server did not take waits for longer than this test does.
                 self.sterna.cli(&["queue", "retry", "--all"], "").success();
             }
-            if way == Way::Back {
-                self.promises.changed.clone_from(&shared.changed.lock().unwrap());
-            }
+            self.promises.changed.clone_from(&shared.changed.lock().unwrap());
             let why = match look(self.sterna.port(), &self.user) {
                 Err(why) => why,
                 Ok(seen) => match self.promises.check(&seen) {
