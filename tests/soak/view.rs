@@ -45,6 +45,13 @@ impl View {
         self.messages.iter().position(|m| m.uid == Some(uid)).map(|at| at + 1)
     }
 
+    /// A message that may have this UID and is not known by it: one between those that have lesser and greater ones.
+    fn unknown(&self, uid: u32) -> Option<usize> {
+        let behind = self.messages.iter().position(|m| m.uid.is_some_and(|known| known > uid));
+        let before = &self.messages[..behind.unwrap_or(self.messages.len())];
+        before.iter().rposition(|_| true).filter(|at| before[*at].uid.is_none())
+    }
+
     /// The first message of which the UID is not known.
     pub fn first_unknown(&self) -> Option<usize> {
         self.messages.iter().position(|m| m.uid.is_none()).map(|at| at + 1)
@@ -63,9 +70,7 @@ impl View {
             }
             for (first, last) in ranges(&text) {
                 for uid in first..=last {
-                    // What it does not know by UID stands last.
-                    let unknown = || self.messages.iter().rposition(|m| m.uid.is_none());
-                    let at = self.number(uid).map(|n| n - 1).or_else(unknown);
+                    let at = self.number(uid).map(|n| n - 1).or_else(|| self.unknown(uid));
                     self.messages.remove(at.ok_or(format!("VANISHED {uid}, which is not there"))?);
                 }
             }

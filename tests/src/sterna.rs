@@ -74,7 +74,7 @@ impl SternaServer {
     pub fn restart(&mut self) {
         self.stop();
         let mut command = Command::new(sterna_binary());
-        command.arg("serve").arg("-c").arg(self.configuration());
+        command.arg("serve").arg("-c").arg(self.configuration()).env("STERNA_STOP_AT", self.path().join("stop"));
         let mut process = Process::spawn(&mut command, &self.path().join("serve.log"));
         process.wait_for_port(self.imap.number(), START);
         self.process = Some(process);
@@ -93,6 +93,24 @@ impl SternaServer {
         if let Some(mut process) = self.process.take() {
             process.kill_9();
         }
+    }
+
+    /// Has a server of a debug build wait, once, at a named step of a change of sides, for 20 seconds at most.
+    pub fn stop_at(&self, step: &str) {
+        let new = self.path().join("stop.new");
+        std::fs::write(&new, step).unwrap();
+        std::fs::rename(new, self.path().join("stop")).unwrap();
+    }
+
+    /// Whether it waits there.
+    pub fn has_stopped(&self) -> bool {
+        self.path().join("stop.reached").exists()
+    }
+
+    /// Lets it go on.
+    pub fn go_on(&self) {
+        // It may have gone on by itself.
+        let _ = std::fs::remove_file(self.path().join("stop.reached"));
     }
 
     /// The port of plain IMAP on 127.0.0.1.

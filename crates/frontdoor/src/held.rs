@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::door::Door;
 use crate::floor::{Ask, Kind, Signal};
+use crate::step;
 
 /// The hold's line in the directory outlives its holder's deadline by this: the flip must find it there.
 const MARGIN: Duration = Duration::from_secs(5);
@@ -80,6 +81,7 @@ impl Door {
         let deadline = Instant::now() + times.finish;
         let mut held = Held { door: self.clone(), node: store.node(), hold, deadline, parking: None, ended: false };
         held.signal();
+        step::reached("hold placed").await;
         // Who has not finished is cut off by the next round.
         match held.answered().await {
             Ok(()) | Err(HoldError::Deadline(_)) => {}

@@ -12,6 +12,7 @@ mod held;
 mod keeper;
 mod platform;
 mod proofs;
+pub mod step;
 #[cfg(test)]
 mod tests;
 

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use sterna_core::{EmailId, Flag, Flags, MailboxId, SystemFlags, Uid};
+use sterna_frontdoor::step;
 use sterna_imap::client::{NewMessage, Selected};
 use sterna_imap::codec::response_parser::FlagList;
 use sterna_store::{BackMessage, Keysets, Stored};
@@ -152,10 +153,12 @@ impl Back<'_> {
         let at = self.context.account.read(|tx| Ok(tx.now())).await?;
         folder.state.appending = Some(Appending { uid_next: filling.next.get(), at, messages, filler: None });
         self.save(folder).await?;
+        step::reached("messages announced").await;
         let sent = match group.first().map(|m| m.how) {
             Some(How::Copied(from, _)) => self.copy(folder, filling, from, &group).await,
             _ => self.upload(folder, filling, &group).await,
         };
+        step::reached("messages sent").await;
         let (found, refusal) = match sent {
             Ok(uids) if uids.len() == group.len() => {
                 let pairs = group.iter().zip(uids);
@@ -173,6 +176,9 @@ impl Back<'_> {
                 (found, None)
             }
             Ok(_) => (self.resolve(folder).await?, Some("the server took it and does not show it".to_owned())),
+            Err(Error::Store(sterna_store::Error::NotFound(what))) => {
+                return self.without_the_gone(folder, group, items, what).await;
+            }
             Err(Error::Source(error)) if is_refusal(&error) => (self.resolve(folder).await?, Some(error.to_string())),
             Err(Error::Invalid(why)) => (self.resolve(folder).await?, Some(why)),
             Err(error) => return Err(error),
@@ -198,6 +204,26 @@ impl Back<'_> {
             };
             items.push_front(item);
         }
+        Ok(())
+    }
+
+    /// A message was removed here while its group was read: nothing was sent, and the others begin anew.
+    async fn without_the_gone(
+        &mut self,
+        folder: &mut Folder,
+        group: Vec<Item>,
+        items: &mut VecDeque<Item>,
+        what: String,
+    ) -> Result<()> {
+        folder.state.appending = None;
+        self.save(folder).await?;
+        let (mailbox, uids) = (folder.mailbox, group.iter().map(|m| m.stored.uid).collect::<Vec<_>>());
+        let left = self.context.account.read(move |tx| tx.stored(mailbox, &uids)).await?;
+        if left.len() == group.len() {
+            return Err(sterna_store::Error::NotFound(what).into());
+        }
+        let left = group.into_iter().filter(|m| left.iter().any(|stored| stored.uid == m.stored.uid));
+        left.rev().for_each(|item| items.push_front(item));
         Ok(())
     }
 

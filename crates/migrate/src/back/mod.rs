@@ -27,6 +27,7 @@ mod state;
 use std::sync::Arc;
 
 use sterna_core::{MailboxId, Uid, UidValidity};
+use sterna_frontdoor::step;
 use sterna_imap::client::{Connection, Error as ClientError, ErrorKind, Selected};
 use sterna_imap::codec::sequence::NumberSet;
 use sterna_store::{BackMessage, Tx};
@@ -189,6 +190,7 @@ pub(crate) async fn pass(
             Err(error) => back.leave(&plan.folder, error).await?,
         }
     }
+    step::reached("messages carried back").await;
     for (mut plan, appended) in settled {
         let folder = plan.folder.clone();
         // Before the changes: each gets a greater MODSEQ there than it has here.

@@ -24,6 +24,7 @@ impl Run<'_> {
         }
         // A crash came between the flip and this.
         if matches!(self.wishes.now, Some(Wish::Cutover { .. })) {
+            self.hurry_mail().await;
             self.forget_wish().await?;
         }
         if matches!(self.wishes.due(), Some(Wish::Rollback { .. })) {
@@ -71,6 +72,7 @@ impl Run<'_> {
     /// Compares both sides without what changed on either since the flip.
     async fn verify(&mut self, connection: &mut Connection) -> Result<()> {
         let Some(since) = self.flipped_mut().map(|flip| ModSeq(flip.modseq)) else { return Ok(()) };
+        self.at("verifying").await?;
         let account = &self.context.account;
         let compared = compare::folders(account, connection, &ReceiptOptions::default(), Some(since)).await?;
         let now = self.store.clock().unix();
@@ -79,7 +81,7 @@ impl Run<'_> {
             compared.iter().for_each(|(_, folder)| tell(flip, folder));
             flip.verified_at = Some(now);
         }
-        self.at("verified")?;
+        self.at("verified").await?;
         self.enter(State::Verified).await?;
         self.save().await
     }

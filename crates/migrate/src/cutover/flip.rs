@@ -1,7 +1,7 @@
 //! The cutover as a whole: made ready, held, compared, flipped. Everything before the flip can be repeated, and nothing before
 //! it is seen by anybody; the flip itself is one transaction of the directory.
 
-use sterna_frontdoor::{Held, HoldError};
+use sterna_frontdoor::{Held, HoldError, step};
 use sterna_imap::client::Connection;
 use sterna_store::{Flip, QueueFilter, Route};
 
@@ -33,12 +33,13 @@ impl Run<'_> {
             Some(open) => open,
             None => self.login.open().await?,
         };
+        self.at("preparing").await?;
         let baseline = self.prepare(&mut open).await?;
         remarks.extend(baseline.remarks.iter().cloned());
         if let Some(cutover) = &mut self.record.cutover {
             (cutover.platform, cutover.remarks) = (platform, remarks);
         }
-        self.at("prepared")?;
+        self.at("prepared").await?;
         self.enter(State::Holding).await?;
         let held = match door.hold(account, options.times).await {
             Ok(held) => held,
@@ -59,7 +60,7 @@ impl Run<'_> {
 
     async fn under_hold(&mut self, mut held: Held, open: &mut Connection, baseline: &Baseline) -> Result<()> {
         let (parked, deadline) = (held.parked(), held.deadline());
-        self.at("held")?;
+        self.at("held").await?;
         let passes = tokio::time::timeout_at(deadline, self.final_passes(&mut held, open, baseline));
         let last = match passes.await {
             Ok(ended) => ended,
@@ -72,10 +73,14 @@ impl Run<'_> {
                 return Err(error);
             }
         };
-        self.at("compared")?;
+        self.at("compared").await?;
         let flip = self.flip(&held, parked, last).await?;
+        self.at("flipping").await?;
         match self.store.flip(self.lease, flip).await {
-            Ok(_) => held.flipped(),
+            Ok(_) => {
+                self.at("route changed").await?;
+                held.flipped();
+            }
             // Whether it is durable is not known in every case: sessions read the route, and this run the record.
             Err(error) => {
                 drop(held);
@@ -85,7 +90,7 @@ impl Run<'_> {
                 });
             }
         }
-        self.at("flipped")?;
+        self.at("flipped").await?;
         self.hurry_mail().await;
         self.unsaved = false;
         self.show(None);
@@ -144,12 +149,11 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// A named step, at which tests break off.
-    pub(super) fn at(&self, step: &str) -> Result<()> {
+    /// A named step, at which tests of this crate break off, and tests of the whole wait.
+    pub(super) async fn at(&self, name: &str) -> Result<()> {
+        step::reached(name).await;
         #[cfg(test)]
-        self.context.faults.reached(step)?;
-        #[cfg(not(test))]
-        let _ = step;
+        self.context.faults.reached(name)?;
         Ok(())
     }
 }

@@ -76,12 +76,13 @@ impl Run<'_> {
             Some(open) => open,
             None => self.login.open().await?,
         };
+        self.at("returning").await?;
         for _ in 0..PASSES {
             if self.carry_back(&mut open, Some(Instant::now() + RAISING)).await?.is_nothing() {
                 break;
             }
         }
-        self.at("carried back")?;
+        self.at("carried back").await?;
         let held = door.hold(account, options.times).await?;
         let ended = self.back_under_hold(held, &mut open).await;
         match &ended {
@@ -93,6 +94,9 @@ impl Run<'_> {
                 if self.record.state == State::Returning {
                     // What was carried back stays carried back, and is told.
                     self.record.cutover = counted;
+                    if let Some(undone) = self.record.cutover.as_mut().and_then(|c| c.rollback.as_mut()) {
+                        (undone.at, undone.hold_millis) = (None, 0);
+                    }
                     self.unsaved = true;
                 }
             }
@@ -122,7 +126,7 @@ impl Run<'_> {
 
     async fn back_under_hold(&mut self, mut held: Held, open: &mut Connection) -> Result<()> {
         let deadline = held.deadline();
-        self.at("held back")?;
+        self.at("held back").await?;
         let now = Instant::now();
         let raising = Some(now + RAISING_HELD.min(deadline.saturating_duration_since(now) / 3));
         let passes = tokio::time::timeout_at(deadline, async {
@@ -156,8 +160,12 @@ impl Run<'_> {
         (self.record.state, self.record.failure) = (State::RolledBack, None);
         let record = self.record.stored(self.lease.account, self.secret.clone(), now)?;
         let flip = Flip { epoch: routed.epoch, route, hold: held.hold().token, record };
+        self.at("flipping back").await?;
         match self.store.flip(self.lease, flip).await {
-            Ok(_) => held.flipped(),
+            Ok(_) => {
+                self.at("route changed back").await?;
+                held.flipped();
+            }
             Err(sterna_store::Error::HoldOver) => {
                 drop(held);
                 return Err(HoldError::Deadline("the route was not changed".into()).into());
@@ -167,7 +175,8 @@ impl Run<'_> {
                 return Err(error.into());
             }
         }
-        self.at("rolled back")?;
+        self.at("rolled back").await?;
+        self.hurry_mail().await;
         self.unsaved = false;
         self.show(None);
         Ok(())
@@ -176,6 +185,8 @@ impl Run<'_> {
     /// One step after a rollback; `false`: nothing is left to do.
     pub(super) async fn rolled_back(&mut self, connection: &mut Option<Connection>) -> Result<bool> {
         if matches!(self.wishes.now, Some(Wish::Rollback { .. })) {
+            // A crash came between the flip and this.
+            self.hurry_mail().await;
             self.forget_wish().await?;
         }
         let undone = self.record.cutover.as_ref().and_then(|c| c.rollback.as_ref());
@@ -190,18 +201,21 @@ impl Run<'_> {
             Some(open) => open,
             None => self.login.open().await?,
         };
-        // Figures are not raised any more: clients of the old side would see it.
-        let late = self.carry_back(&mut open, None).await?;
         let now = self.store.clock().unix();
-        if now.saturating_sub(at) < LATE.as_secs() as i64 {
-            if late != Carried::default() {
-                self.save().await?;
+        // Where a crash came behind the mirror there is no way back any more: all that is here would pass for new.
+        if !self.context.account.read(back::places).await?.is_empty() {
+            // Figures are not raised any more: clients of the old side would see it.
+            let late = self.carry_back(&mut open, None).await?;
+            if now.saturating_sub(at) < LATE.as_secs() as i64 {
+                if late != Carried::default() {
+                    self.save().await?;
+                }
+                *connection = Some(open);
+                return Ok(true);
             }
-            *connection = Some(open);
-            return Ok(true);
+            self.context.account.write(mirror).await?;
         }
-        self.context.account.write(mirror).await?;
-        self.at("mirrored")?;
+        self.at("mirrored").await?;
         if let Some(undone) = self.record.cutover.as_mut().and_then(|c| c.rollback.as_mut()) {
             undone.mirrored_at = Some(now);
         }

@@ -79,7 +79,7 @@ impl Run<'_> {
             work.make_contiguous().reverse();
             fetch(connection, &self.context, Feed::Own(work), Some(mailbox)).await?;
         }
-        self.at("straggled")?;
+        self.at("straggled").await?;
         if job.has_failed() {
             return Ok(());
         }

@@ -62,6 +62,9 @@ pub(crate) struct Listing {
 impl Listing {
     /// Asks the source. `delimiter` is the account's, if it is settled already.
     pub async fn read(connection: &mut Connection, delimiter: Option<char>) -> Result<Listing> {
+        // Of the mailbox that is open, STATUS tells what this session has seen of it so far (RFC 9051 §6.3.11 warns of it), and LIST
+        // lets no server look again: a change would pass unnoticed.
+        connection.noop().await?;
         let folders = connection.folders().await?;
         let lsub = subscriptions(connection).await?;
         let (namespace, prefix) = match delimiter {

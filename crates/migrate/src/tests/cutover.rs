@@ -141,11 +141,16 @@ fn stragglers(record: &Record) -> u64 {
 #[tokio::test]
 async fn a_run_that_breaks_off_at_any_step_is_either_before_the_flip_or_behind_it() {
     for (step, flipped) in [
+        ("preparing", false),
         ("prepared", false),
         ("held", false),
+        ("last changes", false),
         ("compared", false),
+        ("flipping", false),
+        ("route changed", true),
         ("flipped", true),
         ("straggled", true),
+        ("verifying", true),
         ("verified", true),
     ] {
         let (source, target) = (Source::start().await, Target::new().await);
@@ -277,7 +282,14 @@ async fn a_rollback_carries_everything_back_and_leaves_a_copy_that_can_be_cut_ov
 
 #[tokio::test]
 async fn a_rollback_that_breaks_off_at_any_step_is_either_not_begun_or_done() {
-    for (step, back) in [("carried back", false), ("held back", false), ("rolled back", true)] {
+    for (step, back) in [
+        ("returning", false),
+        ("carried back", false),
+        ("held back", false),
+        ("flipping back", false),
+        ("route changed back", true),
+        ("rolled back", true),
+    ] {
         let (source, target) = (Source::start().await, Target::new().await);
         source.add(3).await;
         let mover = target.on_platform(&source).await;
@@ -304,4 +316,25 @@ async fn a_rollback_that_breaks_off_at_any_step_is_either_not_begun_or_done() {
         run.cancel.cancel();
         run.end().await.unwrap_err();
     }
+}
+
+#[tokio::test]
+async fn a_rollback_that_breaks_off_behind_the_mirror_carries_nothing_twice() {
+    let (source, target) = (Source::start().await, Target::new().await);
+    source.add(3).await;
+    let mover = target.on_platform(&source).await;
+    target.plan(&mover, &source, following()).await;
+    mover.cutover(target.account, OPTIONS).await.unwrap();
+    let run = target.run(&mover);
+    target.until_record(&mover, |r| r.state == State::Verified).await;
+    mover.rollback(target.account, OPTIONS).await.unwrap();
+    target.until_record(&mover, |r| r.state == State::RolledBack).await;
+    mover.faults.break_at("mirrored");
+    target.clock.advance(61);
+    assert!(matches!(run.end().await, Err(Error::Cancelled)));
+    assert_eq!(target.run(&mover).end().await.unwrap(), State::RolledBack);
+    let undone = target.record(&mover).await.cutover.unwrap().rollback.unwrap();
+    assert!(undone.mirrored_at.is_some());
+    assert_eq!(uids_of(&source.account).await, [1, 2, 3]);
+    target.assert_sound().await;
 }

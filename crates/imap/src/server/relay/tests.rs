@@ -294,6 +294,27 @@ async fn a_hold_that_is_released_changes_nothing() {
 }
 
 #[tokio::test]
+async fn what_a_released_hold_withheld_is_told_before_the_answer_to_an_append() {
+    let world = world(3).await;
+    let mut client = world.new.login().await;
+    client.ok("SELECT INBOX").await;
+    // Gathered, and passed on as it comes.
+    for (size, gone) in [(5, 1), (1_200_000, 2)] {
+        expunge(&world.old.account, gone).await;
+        let mut held = world.hold().await.unwrap();
+        held.look_again().await.unwrap();
+        held.release().await.unwrap();
+        client.send(&format!("a{gone} APPEND INBOX {{{size}}}\r\n")).await;
+        assert_eq!(client.response().await, "+ OK");
+        client.send(&"x".repeat(size)).await;
+        client.send("\r\n").await;
+        let told = client.finish(&format!("a{gone}")).await;
+        assert_eq!(told[..2], ["* 1 EXPUNGE", "* 3 EXISTS"], "{told:?}");
+    }
+    assert!(client.ok("FETCH 1 UID").await[0].contains("UID 3"));
+}
+
+#[tokio::test]
 async fn a_session_whose_mailbox_is_another_here_is_ended() {
     let world = world(2).await;
     let mut client = world.new.login().await;
