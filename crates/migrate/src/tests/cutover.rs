@@ -305,3 +305,37 @@ async fn a_rollback_that_breaks_off_at_any_step_is_either_not_begun_or_done() {
         run.end().await.unwrap_err();
     }
 }
+
+#[tokio::test]
+async fn a_run_that_breaks_off_behind_the_mirror_carries_nothing_back_again() {
+    let (source, target) = (Source::start().await, Target::new().await);
+    source.add(3).await;
+    let mover = target.on_platform(&source).await;
+    target.plan(&mover, &source, following()).await;
+    mover.cutover(target.account, OPTIONS).await.unwrap();
+    let run = target.run(&mover);
+    target.until_record(&mover, |r| r.state == State::Verified).await;
+    mover.rollback(target.account, OPTIONS).await.unwrap();
+    target.until_record(&mover, |r| r.state == State::RolledBack).await;
+    mover.faults.break_at("mirrored");
+    target.clock.advance(61);
+    assert!(matches!(run.end().await, Err(Error::Cancelled)));
+    assert_eq!(target.run(&mover).end().await.unwrap(), State::RolledBack);
+    assert_eq!((uids_of(&source.account).await, target.uids().await), (vec![1, 2, 3], vec![1, 2, 3]));
+    target.assert_sound().await;
+}
+
+#[tokio::test]
+async fn a_wish_is_given_up_with_a_run_that_somebody_must_see_to() {
+    let (source, target) = (Source::start().await, Target::new().await);
+    source.add(1).await;
+    let mover = target.on_platform(&source).await;
+    let (spec, _) = spec(&source);
+    let wrong = Secret::Password("not this one".into());
+    mover.start(target.account, spec, wrong, following()).await.unwrap();
+    mover.cutover(target.account, OPTIONS).await.unwrap();
+    target.run(&mover).end().await.unwrap_err();
+    assert_eq!(mover.status(target.account).await.unwrap().unwrap().wanted, None);
+    // Not even once more.
+    assert_eq!(target.store.job(target.account, JobKind::Move).await.unwrap(), None);
+}
