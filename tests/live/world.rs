@@ -2,17 +2,44 @@
 
 use std::time::{Duration, Instant};
 
-use sterna_tests::{Dovecot, DovecotOptions, SternaConfig, SternaServer, User};
+use sterna_tests::{Cyrus, Dovecot, DovecotOptions, ImapWire, SternaConfig, SternaServer, User};
 
 use crate::sample;
 
 /// So long may a step of a move take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub struct World {
-    pub old: Dovecot,
+pub struct World<Old = Dovecot> {
+    pub old: Old,
     pub new: SternaServer,
     pub user: User,
+}
+
+/// What scenarios ask of an old platform, whichever server it is.
+pub trait Platform {
+    fn imap_port(&self) -> u16;
+    /// A session past the front door.
+    fn login(&self, user: &User) -> ImapWire;
+}
+
+impl Platform for Dovecot {
+    fn imap_port(&self) -> u16 {
+        self.port()
+    }
+
+    fn login(&self, user: &User) -> ImapWire {
+        Dovecot::login(self, user)
+    }
+}
+
+impl Platform for Cyrus {
+    fn imap_port(&self) -> u16 {
+        self.port()
+    }
+
+    fn login(&self, user: &User) -> ImapWire {
+        Cyrus::login(self, user)
+    }
 }
 
 impl World {
@@ -20,15 +47,32 @@ impl World {
     pub fn new() -> World {
         let mut old = Dovecot::with(DovecotOptions { lmtp: true, ..DovecotOptions::default() });
         let user = old.user("anne@example.org", sample::PASSWORD);
+        let lmtp = old.lmtp_port();
+        World::before(old, lmtp, user)
+    }
+}
+
+impl World<Cyrus> {
+    /// The same on Cyrus.
+    pub fn on_cyrus() -> World<Cyrus> {
+        let mut old = Cyrus::start();
+        let user = old.user("anne@example.org", sample::PASSWORD);
+        let lmtp = old.lmtp_port();
+        World::before(old, lmtp, user)
+    }
+}
+
+impl<Old: Platform> World<Old> {
+    fn before(old: Old, lmtp: u16, user: User) -> World<Old> {
         sample::fill(&mut old.login(&user));
-        let new = front_door(old.port(), Some(old.lmtp_port()));
+        let new = front_door(old.imap_port(), Some(lmtp));
         new.cli(&["account", "add", &user.login, "--platform", "old"], "").success();
         World { old, new, user }
     }
 
     /// Copies everything and goes on following.
     pub fn follow(&self) {
-        follow(&self.new, &self.user, self.old.port());
+        follow(&self.new, &self.user, self.old.imap_port());
     }
 
     /// The mailbox changes sides.
@@ -39,6 +83,16 @@ impl World {
     /// The receipt for machines.
     pub fn receipt(&self) -> serde_json::Value {
         self.new.json(&["move", "receipt", &self.user.login], "")
+    }
+}
+
+impl<Old> Drop for World<Old> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.new.log();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!("--- end of the log of Sterna\n{}", lines[lines.len().saturating_sub(100)..].join("\n"));
+        }
     }
 }
 
@@ -69,14 +123,17 @@ pub fn follow(new: &SternaServer, user: &User, source: u16) {
 }
 
 pub fn cut_over(new: &SternaServer, user: &User) {
-    new.cli(&["move", "cutover", &user.login, "--wait"], "").success();
+    let done = new.cli(&["move", "cutover", &user.login, "--wait"], "");
+    assert!(done.status.success(), "{}{}\n{}", done.stdout, done.stderr, new.log());
 }
 
 /// Waits until the move's state is this one.
 pub fn wait_for(new: &SternaServer, user: &User, state: &str) {
     let begun = Instant::now();
     loop {
-        let status = new.cli(&["move", "status", &user.login], "").success().stdout;
+        let told = new.cli(&["move", "status", &user.login], "");
+        let status = format!("{}{}", told.stdout, told.stderr);
+        assert!(told.status.success(), "{status}\n{}", new.log());
         if status.contains(state) {
             return;
         }
