@@ -149,6 +149,11 @@ pub(crate) fn is_open(tx: &Tx<'_>) -> sterna_store::Result<bool> {
     Ok(!tx.back_folders()?.is_empty())
 }
 
+/// Which mailbox, gone or not, was last at this place of the old side.
+pub(crate) fn mailbox_at(tx: &Tx<'_>, source: &[u8]) -> sterna_store::Result<Option<MailboxId>> {
+    Ok(tx.back_folders()?.into_iter().find(|folder| folder.source == source).map(|folder| folder.mailbox))
+}
+
 /// Forgets the way back.
 pub(crate) fn end(tx: &Tx<'_>) -> sterna_store::Result<()> {
     tx.back_folders()?.iter().try_for_each(|folder| tx.remove_back_folder(folder.mailbox))

@@ -135,10 +135,12 @@ fn begin(
         0 | 1 => NumberSet::new(),
         next => NumberSet::range(1, next - 1),
     };
-    let both: NumberSet = match mailbox {
-        Some(mailbox) => back::on_both_sides(tx, mailbox)?.into_iter().map(|m| m.there).collect(),
-        None => NumberSet::new(),
-    };
+    // Also where the mailbox is gone here: what was carried back did not come there by itself, and does not come again.
+    let both: NumberSet =
+        match mailbox.map_or_else(|| back::mailbox_at(tx, &folder.wire), |mailbox| Ok(Some(mailbox)))? {
+            Some(mailbox) => back::on_both_sides(tx, mailbox)?.into_iter().map(|m| m.there).collect(),
+            None => NumberSet::new(),
+        };
     let wanted = found.difference(&before).difference(&cursor.done).union(&found.intersection(&cursor.missing));
     let wanted = wanted.difference(&before).difference(&both);
     let mailbox = match mailbox {
