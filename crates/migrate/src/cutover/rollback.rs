@@ -285,6 +285,8 @@ fn mirror(tx: &Tx<'_>) -> sterna_store::Result<()> {
         tx.restart_log(mailbox)?;
         let same: NumberSet = same.iter().map(|m| m.there.get()).collect();
         if tx.move_folder(&source)?.is_none() {
+            // Made here, and the old side's now: what deletes it there deletes it here, too.
+            cursor::put(tx, &source, mailbox, &Cursor { created: true, ..Cursor::default() })?;
             continue;
         }
         let left = uids(tx, mailbox)?;

@@ -372,3 +372,33 @@ async fn a_folder_that_was_carried_back_and_is_deleted_here_does_not_come_over()
     run.end().await.unwrap_err();
     target.assert_sound().await;
 }
+
+#[tokio::test]
+async fn a_folder_that_was_carried_back_and_is_deleted_there_does_not_stay_here() {
+    let (source, target) = (Source::start().await, Target::new().await);
+    source.add(1).await;
+    let mover = target.on_platform(&source).await;
+    target.plan(&mover, &source, following()).await;
+    mover.cutover(target.account, OPTIONS).await.unwrap();
+    let run = target.run(&mover);
+    target.until_record(&mover, |r| r.state == State::Verified).await;
+    let account = target.store.account(target.account).await.unwrap();
+    let made = |tx: &sterna_store::Tx<'_>| tx.create_mailbox(&sterna_store::NewMailbox::named("Made"));
+    account.write(made).await.unwrap();
+    mover.rollback(target.account, OPTIONS).await.unwrap();
+    target.until_record(&mover, |r| r.state == State::RolledBack).await;
+    target.clock.advance(61);
+    assert_eq!(run.end().await.unwrap(), State::RolledBack);
+    let delete = |tx: &sterna_store::Tx<'_>| {
+        let made = tx.mailbox_tree()?.find("Made").map(|made| made.id).expect("it was carried back");
+        tx.delete_mailbox(made)
+    };
+    source.account.write(delete).await.unwrap();
+    mover.cutover(target.account, OPTIONS).await.unwrap();
+    let run = target.run(&mover);
+    target.until_record(&mover, |r| r.state == State::Verified).await;
+    assert!(account.read(|tx| Ok(tx.mailbox_tree()?.find("Made").is_none())).await.unwrap());
+    run.cancel.cancel();
+    run.end().await.unwrap_err();
+    target.assert_sound().await;
+}
