@@ -91,7 +91,11 @@ impl World {
                 self.note(format!("the move is {state}"));
                 return;
             }
-            if Instant::now() >= deadline {
+            let undone = &status["cutover"]["rollback"];
+            let given_up = status["wanted"].is_null()
+                && undone["refusal"]["retry_at"].is_null()
+                && undone["failed_holds"].as_u64() > Some(0);
+            if Instant::now() >= deadline || (given_up && states == ["rolled-back"]) {
                 self.fails(&format!("not {states:?} after {PATIENCE:?}: {status:#}"));
             }
             self.operations(BETWEEN, true);

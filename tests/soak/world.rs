@@ -39,7 +39,13 @@ pub struct World {
     pub log: Vec<String>,
     /// A rollback was asked for, and nobody has seen yet that the route has changed.
     pub returning: bool,
+    started: Instant,
 }
+
+/// What becomes of mailboxes is in Dovecot's log.
+const LOGGED: &str = "mail_plugins = $mail_plugins mail_log notify\n\
+                      plugin {\n mail_log_events = delete undelete expunge copy save mailbox_create mailbox_delete mailbox_rename flag_change\n \
+                      mail_log_fields = uid box msgid flags\n}\n";
 
 /// The mailbox that some others are below.
 const PARENT: &str = "deep";
@@ -50,7 +56,8 @@ pub const PASSWORD: &str = "secret";
 
 impl World {
     pub fn start(seed: u64) -> World {
-        let mut dovecot = Dovecot::with(DovecotOptions { lmtp: true, ..DovecotOptions::default() });
+        let mut dovecot =
+            Dovecot::with(DovecotOptions { lmtp: true, extra: LOGGED.to_owned(), ..DovecotOptions::default() });
         let user = dovecot.user(ADDRESS, PASSWORD);
         let tap = Tap::start(dovecot.port());
         let sterna = SternaServer::with(&SternaConfig { listen: &["lmtp"], ..SternaConfig::default() });
@@ -73,12 +80,14 @@ impl World {
             mailboxes: 0,
             log: Vec::new(),
             returning: false,
+            started: Instant::now(),
         }
     }
 
     /// What was done last, for a failure.
     pub fn note(&mut self, what: String) {
-        self.log.push(what);
+        let millis = self.started.elapsed().as_millis();
+        self.log.push(format!("{:>3}.{:03} {what}", millis / 1000, millis % 1000));
     }
 
     /// The run has shown a fault.
@@ -106,6 +115,9 @@ impl World {
                 self.servers.borrow().sterna.cli(&["queue", "retry", "--all"], "").success();
             }
             let look = self.look().and_then(|seen| self.take(&seen));
+            if self.servers.borrow().sterna.has_panicked() {
+                self.fails("Sterna has panicked");
+            }
             match look {
                 Ok(()) => return,
                 Err(why) if Instant::now() >= deadline => self.fails(&format!("not so after {PATIENCE:?}: {why}")),
@@ -166,7 +178,13 @@ impl World {
                 continue;
             }
             let name = name.text().ok_or("LIST")?;
-            let folder = self.look_into(&mut client, &name, &mut seen.doubled)?;
+            let folder = match self.look_into(&mut client, &name, &mut seen.doubled) {
+                Err(why) if why.contains("deleted under us") => {
+                    self.bury(&name);
+                    return Err(why);
+                }
+                looked => looked?,
+            };
             // Made along with a mailbox below it (RFC 9051 §6.3.4).
             if name != PARENT || !folder.is_empty() {
                 seen.folders.insert(name, folder);
@@ -176,13 +194,21 @@ impl World {
         Ok(seen)
     }
 
+    /// A Dovecot that is killed in a DELETE leaves a mailbox that is listed and can neither be opened nor deleted.
+    fn bury(&mut self, name: &str) {
+        self.note(format!("{name} was half deleted by a killed Dovecot, and its files are removed"));
+        let servers = self.servers.borrow();
+        let directory = format!(".{}", name.replace('/', "."));
+        let _ = std::fs::remove_dir_all(servers.dovecot.home(ADDRESS).join("Maildir").join(directory));
+    }
+
     fn look_into(
         &mut self,
         client: &mut Client,
         name: &str,
         doubled: &mut Vec<(String, String, u32)>,
     ) -> Result<Folder, String> {
-        let opened = ok(client.command(&format!("EXAMINE {}", quote(name))))?;
+        let opened = ok(client.command(&format!("EXAMINE {}", quote(name)))).map_err(|why| format!("{name}: {why}"))?;
         let validity = opened.code("UIDVALIDITY").and_then(|v| v.parse().ok()).ok_or("no UIDVALIDITY")?;
         let count = opened.untagged.iter().filter_map(|r| r.text().strip_suffix(" EXISTS").map(str::to_owned)).next();
         let items = "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])";
@@ -260,6 +286,30 @@ impl World {
             }
         }
         Ok(())
+    }
+}
+
+/// Everything, for whoever looks for the cause of a failure: into the directory `STERNA_SOAK_LOGS`.
+impl Drop for World {
+    fn drop(&mut self) {
+        let Some(directory) = std::env::var_os("STERNA_SOAK_LOGS").map(std::path::PathBuf::from) else { return };
+        let Ok(servers) = self.servers.try_borrow() else { return };
+        if !std::thread::panicking() {
+            return;
+        }
+        let listed = |arguments: &[&str]| servers.sterna.cli(arguments, "").stdout;
+        let home = servers.dovecot.home(ADDRESS);
+        let files = std::process::Command::new("find").arg(home).args(["-printf", "%P %y %s\\n"]).output();
+        let all = [
+            ("operations", self.log.join("\n")),
+            ("sterna", servers.sterna.log()),
+            ("dovecot", servers.dovecot.log()),
+            ("files", files.map(|found| String::from_utf8_lossy(&found.stdout).into_owned()).unwrap_or_default()),
+            ("status", listed(&["move", "status", ADDRESS, "--json"])),
+        ];
+        for (name, text) in all {
+            let _ = std::fs::write(directory.join(name), text);
+        }
     }
 }
 

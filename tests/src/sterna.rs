@@ -187,10 +187,16 @@ impl SternaServer {
         self.cli(&arguments, &format!("{}\n", source.password))
     }
 
-    /// `sterna check`: every invariant of every account holds.
+    /// `sterna check`: every invariant of every account holds. Nor has the server panicked: a task that is started anew hides it.
     #[track_caller]
     pub fn check(&self) {
+        assert!(!self.has_panicked(), "{}", self.log());
         self.cli(&["check"], "").success();
+    }
+
+    /// Whether some task of the server has panicked.
+    pub fn has_panicked(&self) -> bool {
+        self.log().contains("panicked at")
     }
 }
 

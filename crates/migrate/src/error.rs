@@ -81,14 +81,15 @@ impl Error {
             Error::Doubtful(_) | Error::Unequal(_) => Retry::Now,
             Error::Hold(HoldError::Deadline(_) | HoldError::Taken) => Retry::Now,
             Error::Store(sterna_store::Error::DiskFull) => Retry::After(DISK_FULL_WAIT),
-            Error::Store(sterna_store::Error::Unavailable(_)) => Retry::Now,
+            // No such mailbox: its user has removed it meanwhile, and the next pass knows.
+            Error::Store(sterna_store::Error::Unavailable(_) | sterna_store::Error::NoSuchMailbox(_)) => Retry::Now,
             _ => Retry::Never,
         }
     }
 
     /// Our own store cannot be reached or is full. Such an error says nothing about the move, and is waited out.
     pub(crate) fn is_of_our_store(&self) -> bool {
-        matches!(self, Error::Store(_)) && self.retry() != Retry::Never
+        matches!(self, Error::Store(sterna_store::Error::DiskFull | sterna_store::Error::Unavailable(_)))
     }
 
     /// Another node has taken the move over, or it was planned anew.

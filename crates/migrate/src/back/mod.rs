@@ -20,6 +20,7 @@ mod plan;
 mod raise;
 mod recover;
 mod remove;
+mod rename;
 mod settle;
 mod state;
 
@@ -149,11 +150,6 @@ pub(crate) fn is_open(tx: &Tx<'_>) -> sterna_store::Result<bool> {
     Ok(!tx.back_folders()?.is_empty())
 }
 
-/// Which mailbox, gone or not, was last at this place of the old side.
-pub(crate) fn mailbox_at(tx: &Tx<'_>, source: &[u8]) -> sterna_store::Result<Option<MailboxId>> {
-    Ok(tx.back_folders()?.into_iter().find(|folder| folder.source == source).map(|folder| folder.mailbox))
-}
-
 /// Forgets the way back.
 pub(crate) fn end(tx: &Tx<'_>) -> sterna_store::Result<()> {
     tx.back_folders()?.iter().try_for_each(|folder| tx.remove_back_folder(folder.mailbox))
@@ -219,7 +215,12 @@ pub(crate) async fn pass(
 /// Settles what a broken pass left open, and carries nothing else.
 pub(crate) async fn recover(context: &Arc<Context>, login: &Login, connection: &mut Connection) -> Result<()> {
     let carried = &mut Carried::default();
-    Back { context, login, connection, selected: None, raising: None, carried }.recover().await
+    let mut back = Back { context, login, connection, selected: None, raising: None, carried };
+    if context.account.read(Folder::all).await?.iter().any(|folder| folder.state.renaming.is_some()) {
+        let mut names = back.read_names().await?;
+        back.settle_renames(&mut names).await?;
+    }
+    back.recover().await
 }
 
 /// One pass at work.

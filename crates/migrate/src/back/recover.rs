@@ -25,16 +25,22 @@ impl Back<'_> {
     pub(super) async fn recover(&mut self) -> Result<()> {
         let folders = self.context.account.read(Folder::all).await?;
         for mut folder in folders.into_iter().filter(|f| f.state.appending.is_some()) {
-            let announced = folder.state.appending.as_ref().map_or(0, |appending| appending.at);
-            let now = self.context.account.read(|tx| Ok(tx.now())).await?;
             // Looked for too early, a message might be sent again and then be there twice.
-            let wait = (announced + LINGERS - now).clamp(0, LINGERS);
-            tokio::time::sleep(Duration::from_secs(wait.unsigned_abs())).await;
+            self.linger(folder.state.appending.as_ref().map(|appending| appending.at)).await?;
             match self.resolve(&mut folder).await {
                 Ok(found) => self.carried.appended += found.len() as u64,
                 Err(error) => self.leave(&folder, error).await?,
             }
         }
+        Ok(())
+    }
+
+    /// Waits until the server has done whatever it was told at that time, seconds since 1970.
+    pub(super) async fn linger(&mut self, told: Option<i64>) -> Result<()> {
+        let Some(told) = told else { return Ok(()) };
+        let now = self.context.account.read(|tx| Ok(tx.now())).await?;
+        let wait = told.saturating_add(LINGERS).saturating_sub(now).clamp(0, LINGERS);
+        tokio::time::sleep(Duration::from_secs(wait.unsigned_abs())).await;
         Ok(())
     }
 

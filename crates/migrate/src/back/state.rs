@@ -49,6 +49,12 @@ pub(super) struct State {
     /// UIDs here of messages that were appended while MODSEQ there was behind: a client could overlook them.
     #[serde(with = "uid_set", skip_serializing_if = "NumberSet::is_empty")]
     pub low: NumberSet,
+    /// It is being made on the old side: after a crash nobody knows whether it was.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub making: bool,
+    /// What it is being called on the old side: after a crash nobody knows whether it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub renaming: Option<Renaming>,
     /// What is being appended: after a crash nobody knows how far that came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub appending: Option<Appending>,
@@ -56,6 +62,18 @@ pub(super) struct State {
 
 fn is_none(spent: &(u64, u64)) -> bool {
     *spent == (0, 0)
+}
+
+/// A new name on its way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Renaming {
+    /// On the wire.
+    pub source: Vec<u8>,
+    /// [`State::path`] then.
+    pub path: String,
+    /// When it was announced, seconds since 1970.
+    pub at: i64,
 }
 
 /// Messages on their way.
@@ -139,10 +157,9 @@ impl Folder {
     /// UIDs there that are accounted for: the same messages are here, or were.
     pub fn accounted(&self, places: &Places) -> NumberSet {
         let ours: NumberSet = places.values().copied().collect();
-        match self.state.lost {
-            true => ours,
-            false => ours.union(&self.state.brought.up_to(u32::try_from(self.state.uid_next - 1).unwrap_or(u32::MAX))),
-        }
+        // Of a folder that was made by the way back nothing was brought, and it has no UIDNEXT of then.
+        let last = u32::try_from(self.state.uid_next.saturating_sub(1)).unwrap_or(u32::MAX);
+        if self.state.lost { ours } else { ours.union(&self.state.brought.up_to(last)) }
     }
 }
 

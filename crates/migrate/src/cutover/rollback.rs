@@ -6,7 +6,7 @@ use std::time::Duration;
 use sterna_frontdoor::{Held, HoldError};
 use sterna_imap::client::Connection;
 use sterna_imap::codec::sequence::NumberSet;
-use sterna_store::{Flip, MoveFolder, Route, Tx};
+use sterna_store::{Flip, Route, Tx};
 use tokio::time::Instant;
 
 use super::Wish;
@@ -15,7 +15,7 @@ use super::told::{CutoverOptions, Undone};
 use crate::back::{self, Carried};
 use crate::cursor::{self, Cursor};
 use crate::error::{Error, Result};
-use crate::folders::{apply::is_folder, gone};
+use crate::folders::gone;
 use crate::patience;
 use crate::record::State;
 use crate::run::Run;
@@ -105,7 +105,6 @@ impl Run<'_> {
         let ended = back::pass(&self.context, &self.login, open, raising, &mut self.carrying).await;
         let carried = self.count_back();
         ended?;
-        self.context.account.write(rename).await?;
         if let Some(undone) = self.record.cutover.as_mut().and_then(|c| c.rollback.as_mut()) {
             // Each pass tells all that is left then, and what it carried in part only once.
             match raising {
@@ -237,44 +236,9 @@ fn add(lines: &mut Vec<String>, more: impl Iterator<Item = String>) {
     }
 }
 
-/// Folders whose cursor has another name than the way back gave to them on the old side, with that name.
-fn renamed(tx: &Tx<'_>) -> sterna_store::Result<Vec<(MoveFolder, Vec<u8>)>> {
-    let known = tx.move_folders()?;
-    let mut renamed = Vec::new();
-    for (mailbox, source, _) in back::places(tx)? {
-        let Some(folder) = known.iter().find(|f| f.mailbox == Some(mailbox) && is_folder(&f.source)) else { continue };
-        if folder.source != source && !known.iter().any(|f| f.source == source) {
-            renamed.push((folder.clone(), source));
-        }
-    }
-    Ok(renamed)
-}
-
-/// Gives the cursors the names that the way back gave to the folders of the old side.
-fn rename(tx: &Tx<'_>) -> sterna_store::Result<()> {
-    for (folder, source) in renamed(tx)? {
-        tx.remove_move_folder(&folder.source)?;
-        tx.put_move_folder(&MoveFolder { source, ..folder })?;
-    }
-    Ok(())
-}
-
-impl Run<'_> {
-    /// The same before the old side is read again: under another name a folder would pass for a new one, and all of its messages
-    /// for new.
-    pub(super) async fn follow_renames(&self) -> Result<()> {
-        let account = &self.context.account;
-        if !account.read(|tx| Ok(renamed(tx)?.is_empty())).await? {
-            account.write(rename).await?;
-        }
-        Ok(())
-    }
-}
-
 /// Makes every mailbox what following can go on from: messages that have another UID on the old side go, for they come from
 /// there; everything that the old side could not take stays, as added here.
 fn mirror(tx: &Tx<'_>) -> sterna_store::Result<()> {
-    rename(tx)?;
     for (mailbox, source, validity) in back::places(tx)? {
         let Some(here) = tx.find_mailbox(mailbox)?.filter(|m| m.selectable) else { continue };
         let both = back::on_both_sides(tx, mailbox)?;
@@ -285,7 +249,7 @@ fn mirror(tx: &Tx<'_>) -> sterna_store::Result<()> {
         tx.restart_log(mailbox)?;
         let same: NumberSet = same.iter().map(|m| m.there.get()).collect();
         if tx.move_folder(&source)?.is_none() {
-            // Made here, and the old side's now: what deletes it there deletes it here, too.
+            // Made here, and its folder by the way back: from now on the old side says whether it is there.
             cursor::put(tx, &source, mailbox, &Cursor { created: true, ..Cursor::default() })?;
             continue;
         }

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use sterna_core::{Uid, UidValidity};
+use sterna_core::{MailboxId, Uid, UidValidity};
 use sterna_imap::client::{Connection, ErrorKind};
 use sterna_imap::codec::sequence::NumberSet;
 use sterna_store::{MoveFolder, Tx};
@@ -22,7 +22,6 @@ use crate::transfer::{Feed, FolderJob, Work, fetch, plan, sizes};
 impl Run<'_> {
     /// Brings over what is new on the old side. Gives how many messages, and bytes, that were since the flip.
     pub(super) async fn stragglers(&mut self, connection: &mut Connection) -> Result<(u64, u64)> {
-        self.follow_renames().await?;
         let delimiter = self.context.account.read(settled_delimiter).await?;
         let listing = Listing::read(connection, delimiter).await?;
         let known = self.context.account.read(|tx| tx.move_folders()).await?;
@@ -125,8 +124,7 @@ fn begin(
     validity: UidValidity,
     found: &NumberSet,
 ) -> sterna_store::Result<Option<(Arc<FolderJob>, NumberSet)>> {
-    let mailbox = known.and_then(|known| known.mailbox).map(|id| tx.find_mailbox(id)).transpose()?.flatten();
-    let mailbox = mailbox.filter(|mailbox| mailbox.selectable).map(|mailbox| mailbox.id);
+    let (mailbox, both) = whose(tx, folder, known)?;
     let mut cursor = match tx.move_folder(&folder.wire)? {
         Some(known) => Cursor::read(&known.cursor).map_err(|e| sterna_store::Error::Corrupt(e.to_string()))?,
         None => Cursor { created: true, ..Cursor::default() },
@@ -135,12 +133,6 @@ fn begin(
         0 | 1 => NumberSet::new(),
         next => NumberSet::range(1, next - 1),
     };
-    // Also where the mailbox is gone here: what was carried back did not come there by itself, and does not come again.
-    let both: NumberSet =
-        match mailbox.map_or_else(|| back::mailbox_at(tx, &folder.wire), |mailbox| Ok(Some(mailbox)))? {
-            Some(mailbox) => back::on_both_sides(tx, mailbox)?.into_iter().map(|m| m.there).collect(),
-            None => NumberSet::new(),
-        };
     let wanted = found.difference(&before).difference(&cursor.done).union(&found.intersection(&cursor.missing));
     let wanted = wanted.difference(&before).difference(&both);
     let mailbox = match mailbox {
@@ -160,6 +152,24 @@ fn begin(
     let mut job = FolderJob::new(folder.name.clone(), folder.wire.clone(), mailbox, validity);
     job.straggling = true;
     Ok(Some((Arc::new(job), wanted)))
+}
+
+/// The mailbox of a folder, unless it is gone here; and UIDs of messages there that are here, or were: what an unfinished
+/// rollback carried to a folder is not new there, even if its mailbox was deleted meanwhile.
+fn whose(
+    tx: &Tx<'_>,
+    folder: &SourceFolder,
+    known: Option<MoveFolder>,
+) -> sterna_store::Result<(Option<MailboxId>, NumberSet)> {
+    let carried = back::places(tx)?.into_iter().filter(|(_, source, _)| *source == folder.wire).map(|(id, ..)| id);
+    let owners: Vec<MailboxId> = carried.chain(known.and_then(|known| known.mailbox)).collect();
+    let (mut mailbox, mut both) = (None, NumberSet::new());
+    for owner in owners {
+        let there = back::on_both_sides(tx, owner)?.into_iter().map(|m| m.there).collect();
+        both = both.union(&there);
+        mailbox = mailbox.or(tx.find_mailbox(owner)?.filter(|m| m.selectable).map(|m| m.id));
+    }
+    Ok((mailbox, both))
 }
 
 /// Messages, and their bytes, that were brought over since the flip.

@@ -126,6 +126,7 @@ impl Relay {
     fn stream(&mut self, len: usize, size: u64) {
         let head = self.client.input.split_to(len);
         let tag = read_tag(&head).unwrap_or_default();
+        self.tell_owed();
         self.flight.push_back(InFlight::other(tag.clone()));
         self.pieces(&head, size);
         self.streaming = Some(Streaming { tag, left: size });
@@ -182,6 +183,7 @@ impl Relay {
             // Too much to be gathered: what is here goes, and the rest is passed on as it comes.
             let before = self.client.input.split_to(upto);
             let tag = read_tag(&before).unwrap_or_default();
+            self.tell_owed();
             self.flight.push_back(InFlight::other(tag.clone()));
             self.outgoing.begin(&before, self.literals);
             self.gathering = None;
@@ -193,6 +195,7 @@ impl Relay {
         let tag = read_tag(&command).unwrap_or_default();
         (self.gathering, self.promised) = (None, 0);
         self.framer.again();
+        self.tell_owed();
         self.send(InFlight::other(tag), &command);
         Ok(true)
     }
@@ -227,19 +230,28 @@ impl Relay {
             }
             _ => {}
         }
+        let condstore = body.as_ref().is_some_and(enables_condstore);
+        let what = body.map_or(What::Other, what);
+        match what {
+            // It would be taken for news of the mailbox that is opened.
+            What::Select(_) => self.owed.clear(),
+            _ => self.tell_owed(),
+        }
+        if what == What::Idle {
+            self.idle = Some(Idle { tag: tag.clone(), begun: false, resumed: false });
+        }
+        self.send(InFlight { tag, what, condstore }, command);
+        Ok(())
+    }
+
+    /// A command is in progress: what was withheld can be told.
+    fn tell_owed(&mut self) {
         if !self.owed.is_empty() {
             self.own_answers.append(&mut self.owed);
             if let Some(open) = &mut self.told.open {
                 open.tell_all();
             }
         }
-        let condstore = body.as_ref().is_some_and(enables_condstore);
-        let what = body.map_or(What::Other, what);
-        if what == What::Idle {
-            self.idle = Some(Idle { tag: tag.clone(), begun: false, resumed: false });
-        }
-        self.send(InFlight { tag, what, condstore }, command);
-        Ok(())
     }
 
     fn send(&mut self, flight: InFlight, command: &[u8]) {

@@ -184,6 +184,56 @@ async fn what_happened_between_commands_is_told_after_the_hand_over() {
     assert!(fetched.iter().chain(&told).any(|t| t.contains("\\Flagged")), "{fetched:?} {told:?}");
 }
 
+/// A hold that comes to nothing; what the old side tells in it is withheld.
+async fn held_in_vain(world: &World) {
+    let mut held = world.hold().await.unwrap();
+    held.look_again().await.unwrap();
+    held.release().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_withheld_is_told_by_the_next_command_whichever_it_is() {
+    let world = world(5).await;
+    let mut client = world.new.login().await;
+    client.ok("CREATE Drafts").await;
+    client.ok("SELECT INBOX").await;
+    let at_once = format!("APPEND Drafts {{{}+}}\r\n{}\r\n", 3, "abc");
+    let large = format!("APPEND Drafts {{{}+}}\r\n{}\r\n", 70_000, "x".repeat(70_000));
+    for (uid, append) in [(2, at_once.as_str()), (3, large.as_str())] {
+        flag(&world.old.account, uid).await;
+        held_in_vain(&world).await;
+        quiet(&mut client).await;
+        client.send(format!("t{uid} {append}")).await;
+        let told = client.finish(&format!("t{uid}")).await;
+        assert!(told[0].starts_with(&format!("* {uid} FETCH")) && told[0].contains("\\Flagged"), "{told:?}");
+        assert!(told[1].starts_with("OK [APPENDUID"), "{told:?}");
+    }
+    // Told with a literal that the server must ask for.
+    flag(&world.old.account, 4).await;
+    held_in_vain(&world).await;
+    client.send("t4 APPEND Drafts {3}\r\n").await;
+    assert_eq!(client.response().await, "+ OK");
+    client.send("abc\r\n").await;
+    let told = client.finish("t4").await;
+    assert!(told[0].starts_with("* 4 FETCH"), "{told:?}");
+}
+
+#[tokio::test]
+async fn what_was_withheld_is_not_told_as_news_of_another_mailbox() {
+    let world = world(5).await;
+    let mut client = world.new.login().await;
+    client.ok("CREATE Drafts").await;
+    client.ok("SELECT INBOX").await;
+    flag(&world.old.account, 2).await;
+    expunge(&world.old.account, 5).await;
+    held_in_vain(&world).await;
+    let told = client.ok("SELECT Drafts").await;
+    assert!(!told.iter().any(|line| line.contains("FETCH") || line.contains("EXPUNGE")), "{told:?}");
+    let told = client.ok("SELECT INBOX").await;
+    assert!(told.iter().any(|line| line == "* 4 EXISTS"), "{told:?}");
+    assert!(client.ok("FETCH 1:* FLAGS").await[1].contains("\\Flagged"));
+}
+
 #[tokio::test]
 async fn half_a_literal_is_finished_here() {
     let world = world(1).await;
