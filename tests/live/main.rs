@@ -4,6 +4,8 @@
 
 mod back;
 mod clients;
+mod identity;
+mod pop3;
 #[path = "../continuity/sample.rs"]
 #[allow(dead_code)] // Its other half is for the suite it lies in.
 mod sample;

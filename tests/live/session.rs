@@ -123,12 +123,8 @@ fn sessions_of_every_kind_go_on() {
 
 #[test]
 fn cyrus_hands_its_sessions_over_too() {
-    let mut old = Cyrus::start();
-    let user = old.user("anne@example.org", sample::PASSWORD);
-    // The separator differs from server to server.
-    sample::fill_folders(&mut old.login(&user), &["INBOX", "Projets"]);
-    let new = world::front_door(old.port(), Some(old.lmtp_port()));
-    new.cli(&["account", "add", &user.login, "--platform", "old"], "").success();
+    let world = World::<Cyrus>::on_cyrus();
+    let (new, user) = (&world.new, &world.user);
     let mut idle = LiveClient::login(new.port(), &user.login, &user.password);
     idle.select("INBOX");
     idle.fetch_all();
@@ -136,10 +132,10 @@ fn cyrus_hands_its_sessions_over_too() {
     idle.idle();
     let mut between = LiveClient::login(new.port(), &user.login, &user.password);
     between.select("INBOX");
-    world::follow(&new, &user, old.port());
-    world::cut_over(&new, &user);
+    world.follow();
+    world.cut_over();
     idle.silence(QUIET);
-    world::deliver(&new, &user, "after the move");
+    world::deliver(new, user, "after the move");
     idle.wait_for(SOON, |event| *event == Event::Exists(exists + 1));
     idle.done();
     idle.fetch_all();

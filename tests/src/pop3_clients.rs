@@ -1,4 +1,4 @@
-//! Programs that fetch mail over POP3 and leave it on the server, each with its own memory of what it has.
+//! Programs that fetch mail, mostly over POP3, and leave it on the server, each with its own memory of what it has.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -26,10 +26,12 @@ pub enum Kind {
     Getmail,
     /// A few lines with Python's own library.
     Poplib,
+    /// fetchmail over IMAP, which knows what is new by `\Seen`.
+    FetchmailImap,
 }
 
 impl Kind {
-    /// All of them.
+    /// All that speak POP3.
     pub const ALL: [Kind; 4] = [Kind::Mpop, Kind::Fetchmail, Kind::Getmail, Kind::Poplib];
 }
 
@@ -72,10 +74,11 @@ impl Client {
                 "account default\nhost 127.0.0.1\nport {port}\nuser {login}\npassword \"{password}\"\nauth plain\n\
                  tls off\nkeep on\nuidls_file {d}/uidls\nreceived_header off\ndelivery maildir {d}/mail\n"
             ),
-            Kind::Fetchmail => format!(
-                "set no bouncemail\nset no syslog\npoll 127.0.0.1 protocol pop3 port {port} uidl no dns\n\
+            Kind::Fetchmail | Kind::FetchmailImap => format!(
+                "set no bouncemail\nset no syslog\npoll 127.0.0.1 protocol {} port {port} no dns\n\
                  user \"{login}\" password \"{password}\" is nobody here keep no rewrite no mimedecode \
-                 sslproto \"\" bsmtp \"{d}/fetched\"\n"
+                 sslproto \"\" bsmtp \"{d}/fetched\"\n",
+                if self.kind == Kind::Fetchmail { "pop3 uidl" } else { "imap" }
             ),
             Kind::Getmail => format!(
                 "[retriever]\ntype = SimplePOP3Retriever\nserver = 127.0.0.1\nport = {port}\nusername = {login}\n\
@@ -93,7 +96,8 @@ impl Client {
         let outcome = self.run();
         let new = self.fetched() - before;
         // fetchmail's 1 says that there was nothing to fetch.
-        let nothing = self.kind == Kind::Fetchmail && outcome.status.code() == Some(1) && new == 0;
+        let is_fetchmail = matches!(self.kind, Kind::Fetchmail | Kind::FetchmailImap);
+        let nothing = is_fetchmail && outcome.status.code() == Some(1) && new == 0;
         assert!(nothing || outcome.status.success(), "{:?}: {outcome:#?}", self.kind);
         new
     }
@@ -106,7 +110,7 @@ impl Client {
                 command.arg("-Q").arg("-C").arg(config);
                 command
             }
-            Kind::Fetchmail => {
+            Kind::Fetchmail | Kind::FetchmailImap => {
                 let mut command = Command::new(peer::require("fetchmail", "fetchmail"));
                 command.arg("-f").arg(config).arg("-i").arg(self.path("ids")).arg("--pidfile").arg(self.path("pid"));
                 command
@@ -137,7 +141,7 @@ impl Client {
 
     fn fetched(&self) -> u64 {
         match self.kind {
-            Kind::Fetchmail => {
+            Kind::Fetchmail | Kind::FetchmailImap => {
                 let text = std::fs::read(self.path("fetched")).unwrap_or_default();
                 String::from_utf8_lossy(&text).lines().filter(|line| line.starts_with("MAIL FROM:")).count() as u64
             }

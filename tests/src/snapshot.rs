@@ -181,6 +181,31 @@ impl Mailboxes {
         Mailboxes(self.0.into_iter().map(|(name, folder)| (rename(&name), folder)).collect())
     }
 
+    /// The same account with other UIDs, as the receipt of a rollback names them: `Folder: 7 is 9`. A folder keeps the
+    /// messages that no line is about.
+    ///
+    /// # Panics
+    /// If a line is about a message that is not there.
+    #[track_caller]
+    pub fn with_other_uids(mut self, lines: &serde_json::Value) -> Mailboxes {
+        let mut moved = Vec::new();
+        for line in lines.as_array().into_iter().flatten() {
+            let parsed = line.as_str().and_then(|line| {
+                let (folder, uids) = line.rsplit_once(": ")?;
+                let (here, there) = uids.split_once(" is ")?;
+                Some((folder, here.parse::<u32>().ok()?, there.parse::<u32>().ok()?))
+            });
+            let (name, here, there) = parsed.unwrap_or_else(|| panic!("not about a UID: {line}"));
+            let message = self.0.get_mut(name.as_bytes()).and_then(|folder| folder.messages.remove(&here));
+            moved.push((name, there, message.unwrap_or_else(|| panic!("no such message: {line}"))));
+        }
+        for (name, uid, message) in moved {
+            let folder = self.0.get_mut(name.as_bytes()).expect("found before");
+            assert!(folder.messages.insert(uid, message).is_none(), "{name}: two messages have UID {uid}");
+        }
+        self
+    }
+
     /// One sentence per difference; empty if a client would see none.
     pub fn differences(&self, other: &Mailboxes, ignore: Ignore) -> Vec<String> {
         let mut found = Vec::new();
@@ -247,6 +272,12 @@ mod tests {
         let message = Message::new(flags, " 1-Feb-2026 09:30:00 +0100", b"x");
         let folder = Folder { uid_validity: 1, messages: BTreeMap::from([(uid, message)]), ..Folder::default() };
         Mailboxes(BTreeMap::from([(b"INBOX".to_vec(), folder)]))
+    }
+
+    #[test]
+    fn other_uids_are_those_of_the_receipt() {
+        assert_eq!(account("", 1).with_other_uids(&serde_json::json!(["INBOX: 1 is 7"])), account("", 7));
+        assert_eq!(account("", 1).with_other_uids(&serde_json::Value::Null), account("", 1));
     }
 
     #[test]

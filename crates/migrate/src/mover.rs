@@ -256,6 +256,7 @@ impl Mover {
             pop3,
             only,
             wishes,
+            carrying: Default::default(),
         };
         run.drive(cancel).await
     }

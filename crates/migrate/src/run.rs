@@ -9,6 +9,7 @@ use sterna_imap::codec::mailbox::MailboxName;
 use sterna_pop3::client::Retry;
 use sterna_store::{Lease, Store};
 
+use crate::back::Carried;
 use crate::cancel::Cancel;
 use crate::cutover::Wishes;
 use crate::error::{Error, Result};
@@ -53,6 +54,8 @@ pub(crate) struct Run<'s> {
     pub only: only::Memory,
     /// What the move is asked to do beside following.
     pub wishes: Wishes,
+    /// What a pass back has carried and the record does not say yet.
+    pub carrying: Carried,
 }
 
 /// Messages, UIDNEXT and HIGHESTMODSEQ: what SELECT tells of news.
@@ -133,12 +136,16 @@ impl Run<'_> {
         }
     }
 
-    /// Ends the run with its failure in the record, once the store takes it.
+    /// Ends the run with its failure in the record, once the store takes it. What was asked of it is given up with it: a wish
+    /// that is left makes another run at once, which fails like this one.
     async fn give_up(&mut self, error: Error, cancel: &Cancel) -> Result<State> {
         let mut patience = patience::pauses();
         while self.unsaved {
             cancel.or(self.wait_for_store(Duration::ZERO, &mut patience)).await?;
             self.save_if_possible().await?;
+        }
+        if self.wishes.now.is_some() {
+            self.forget_wish().await?;
         }
         Err(error)
     }

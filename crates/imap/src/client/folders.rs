@@ -63,8 +63,9 @@ impl Connection {
         found.ok_or_else(|| self.error(ErrorKind::Protocol(format!("no STATUS for {:?}", name.as_str()))))
     }
 
+    /// Not MAILBOXID (RFC 8474 §4.2): Cyrus 3.6 answers with bytes of memory that it has freed, and they can be anything.
     fn status_items(&self) -> String {
-        let optional = [("CONDSTORE", " HIGHESTMODSEQ"), ("STATUS=SIZE", " SIZE"), ("OBJECTID", " MAILBOXID")];
+        let optional = [("CONDSTORE", " HIGHESTMODSEQ"), ("STATUS=SIZE", " SIZE")];
         let more: String = optional.iter().filter(|(c, _)| self.capabilities().has(c)).map(|(_, item)| *item).collect();
         format!("(MESSAGES UIDNEXT UIDVALIDITY UNSEEN{more})")
     }

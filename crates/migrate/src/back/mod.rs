@@ -146,6 +146,11 @@ pub(crate) fn places(tx: &Tx<'_>) -> sterna_store::Result<Vec<(MailboxId, Vec<u8
     Ok(folders.map(|folder| (folder.mailbox, folder.source, folder.state.uid_validity)).collect())
 }
 
+/// Whether there is a way back: from [`begin`] to [`end`].
+pub(crate) fn is_open(tx: &Tx<'_>) -> sterna_store::Result<bool> {
+    Ok(!tx.back_folders()?.is_empty())
+}
+
 /// Forgets the way back.
 pub(crate) fn end(tx: &Tx<'_>) -> sterna_store::Result<()> {
     tx.back_folders()?.iter().try_for_each(|folder| tx.remove_back_folder(folder.mailbox))
@@ -168,18 +173,20 @@ pub(crate) fn arrived(tx: &Tx<'_>, mailbox: MailboxId, messages: &[BackMessage])
 
 /// Carries what changed here since the last pass. Dropping the future at any moment is safe; the connection is then of no
 /// use any more, and the next pass needs a new one. Until `raising` UIDNEXT and HIGHESTMODSEQ of the old side are raised, too.
+/// What was carried is in `carried` whatever the end.
 pub(crate) async fn pass(
     context: &Arc<Context>,
     login: &Login,
     connection: &mut Connection,
     raising: Option<Instant>,
-) -> Result<Carried> {
+    carried: &mut Carried,
+) -> Result<()> {
     let raises = raising.is_some();
     let first = context.account.read(move |tx| Plan::read(tx, raises)).await?;
     if first.is_nothing() {
-        return Ok(Carried::default());
+        return Ok(());
     }
-    let mut back = Back { context, login, connection, selected: None, raising, carried: Carried::default() };
+    let mut back = Back { context, login, connection, selected: None, raising, carried };
     let gone = back.names().await?;
     back.recover().await?;
     let Plan { upto, folders, originals, .. } = context.account.read(move |tx| Plan::read(tx, raises)).await?;
@@ -204,12 +211,13 @@ pub(crate) async fn pass(
     for folder in gone {
         back.remove(&folder).await?;
     }
-    Ok(back.carried)
+    Ok(())
 }
 
 /// Settles what a broken pass left open, and carries nothing else.
 pub(crate) async fn recover(context: &Arc<Context>, login: &Login, connection: &mut Connection) -> Result<()> {
-    let mut back = Back { context, login, connection, selected: None, raising: None, carried: Carried::default() };
+    let carried = &mut Carried::default();
+    let mut back = Back { context, login, connection, selected: None, raising: None, carried };
     if context.account.read(Folder::all).await?.iter().any(|folder| folder.state.renaming.is_some()) {
         let mut names = back.read_names().await?;
         back.settle_renames(&mut names).await?;
@@ -226,7 +234,7 @@ struct Back<'b> {
     selected: Option<(MailboxId, Selected)>,
     /// Until when the old side's figures are raised.
     raising: Option<Instant>,
-    carried: Carried,
+    carried: &'b mut Carried,
 }
 
 impl Back<'_> {

@@ -104,9 +104,24 @@ impl Run<'_> {
         ended
     }
 
-    /// One pass back. Its figures go to the record.
+    /// One pass back. Its figures go to the record, also those of one that comes to no good end.
     async fn carry_back(&mut self, open: &mut Connection, raising: Option<Instant>) -> Result<Carried> {
-        let carried = back::pass(&self.context, &self.login, open, raising).await?;
+        let ended = back::pass(&self.context, &self.login, open, raising, &mut self.carrying).await;
+        let carried = self.count_back();
+        ended?;
+        if let Some(undone) = self.record.cutover.as_mut().and_then(|c| c.rollback.as_mut()) {
+            // Each pass tells all that is left then, and what it carried in part only once.
+            match raising {
+                Some(_) => (undone.left, undone.behind) = (carried.left.clone(), carried.behind.clone()),
+                None => add(&mut undone.left, carried.left.iter().cloned()),
+            }
+        }
+        Ok(carried)
+    }
+
+    /// Takes what a pass has carried so far into the record.
+    fn count_back(&mut self) -> Carried {
+        let carried = std::mem::take(&mut self.carrying);
         if let Some(undone) = self.record.cutover.as_mut().and_then(|c| c.rollback.as_mut()) {
             undone.messages += carried.appended + carried.moved;
             undone.bytes += carried.bytes;
@@ -114,14 +129,9 @@ impl Run<'_> {
             undone.expunged += carried.expunged;
             let changed = carried.differing.iter().map(|d| format!("{}: {} is {}", d.folder, d.here, d.there));
             add(&mut undone.changed_uids, changed);
-            // Each pass tells all that is left then, and what it carried in part only once.
-            match raising {
-                Some(_) => (undone.left, undone.behind) = (carried.left.clone(), carried.behind.clone()),
-                None => add(&mut undone.left, carried.left.iter().cloned()),
-            }
             add(&mut undone.remarks, carried.remarks.iter().cloned());
         }
-        Ok(carried)
+        carried
     }
 
     async fn back_under_hold(&mut self, mut held: Held, open: &mut Connection) -> Result<()> {
@@ -137,7 +147,10 @@ impl Run<'_> {
         });
         let ended = match passes.await {
             Ok(ended) => ended,
-            Err(_) => Err(HoldError::Deadline("the last changes were not carried back".into()).into()),
+            Err(_) => {
+                self.count_back();
+                Err(HoldError::Deadline("the last changes were not carried back".into()).into())
+            }
         };
         let changed = match ended {
             Ok(changed) => changed,
@@ -197,29 +210,28 @@ impl Run<'_> {
             }
             return Ok(false);
         };
-        let mut open = match connection.take() {
-            Some(open) => open,
-            None => self.login.open().await?,
-        };
-        let now = self.store.clock().unix();
-        // Where a crash came behind the mirror there is no way back any more: all that is here would pass for new.
-        if !self.context.account.read(back::places).await?.is_empty() {
+        // A run that broke off behind the mirror left no way back: without it, everything here would pass for new.
+        if self.context.account.read(back::is_open).await? {
+            let mut open = match connection.take() {
+                Some(open) => open,
+                None => self.login.open().await?,
+            };
             // Figures are not raised any more: clients of the old side would see it.
             let late = self.carry_back(&mut open, None).await?;
-            if now.saturating_sub(at) < LATE.as_secs() as i64 {
+            *connection = Some(open);
+            if self.store.clock().unix().saturating_sub(at) < LATE.as_secs() as i64 {
                 if late != Carried::default() {
                     self.save().await?;
                 }
-                *connection = Some(open);
                 return Ok(true);
             }
             self.context.account.write(mirror).await?;
+            self.at("mirrored").await?;
         }
-        self.at("mirrored").await?;
+        let now = self.store.clock().unix();
         if let Some(undone) = self.record.cutover.as_mut().and_then(|c| c.rollback.as_mut()) {
             undone.mirrored_at = Some(now);
         }
-        *connection = Some(open);
         self.save().await?;
         // Another cutover may have been asked for.
         Ok(self.wishes.now.is_some())
@@ -254,6 +266,11 @@ fn mirror(tx: &Tx<'_>) -> sterna_store::Result<()> {
         }
         let left = uids(tx, mailbox)?;
         cursor::update(tx, &source, |cursor| {
+            if cursor.uid_validity != here.uid_validity.get() {
+                // What came there under its UIDVALIDITY was brought to a mailbox that has another one: the copy begins anew.
+                *cursor = Cursor { created: cursor.created, ..Cursor::default() };
+                return Ok(());
+            }
             let Some(mark) = cursor.flip.take() else { return Ok(()) };
             let before = match u32::try_from(mark.uid_next) {
                 Ok(next @ 2..) => NumberSet::range(1, next - 1),

@@ -52,7 +52,7 @@ impl Run<'_> {
     }
 
     /// The wish was fulfilled, or given up.
-    pub(super) async fn forget_wish(&mut self) -> Result<()> {
+    pub(crate) async fn forget_wish(&mut self) -> Result<()> {
         // Another one may have been written meanwhile.
         let (account, done) = (self.lease.account, self.wishes.now);
         self.wishes.look(self.store, account).await?;

@@ -5,6 +5,7 @@ mod raise;
 use std::collections::BTreeSet;
 
 use sterna_core::{Flag, Keyword, MailboxId, Role, SystemFlags, Uid};
+use sterna_imap::client::Connection;
 use sterna_imap::codec::mailbox::{MailboxName, NameEncoding};
 use sterna_store::{FlagChange, NewMailbox, Tx};
 use sterna_tests::{Dovecot, DovecotOptions, Folder, Ignore, Mailboxes, Message, User, snapshot};
@@ -29,6 +30,18 @@ struct Moved {
 
 fn message(n: u32) -> Vec<u8> {
     format!("Message-ID: <{n}@example.org>\r\nSubject: {n}\r\n\r\nbody {n}\r\n").into_bytes()
+}
+
+/// One pass; what it carried.
+async fn one_pass(
+    context: &Arc<Context>,
+    login: &SourceLogin,
+    connection: &mut Connection,
+    raising: Option<tokio::time::Instant>,
+) -> Result<Carried> {
+    let mut carried = Carried::default();
+    back::pass(context, login, connection, raising, &mut carried).await?;
+    Ok(carried)
 }
 
 impl Moved {
@@ -63,7 +76,7 @@ impl Moved {
 
     async fn try_pass(&self) -> Result<Carried> {
         let mut connection = self.login.open().await?;
-        back::pass(&self.context, &self.login, &mut connection, None).await
+        one_pass(&self.context, &self.login, &mut connection, None).await
     }
 
     /// A pass, and another that must find nothing.
@@ -412,9 +425,9 @@ async fn dates_are_given_with_their_zones() {
     let login = SourceLogin::new(&spec, secret);
     let context = Arc::new(Context::new(account, Arc::new(Reporter::new(watch::Sender::default()))));
     let mut connection = login.open().await.unwrap();
-    let carried = back::pass(&context, &login, &mut connection, None).await.unwrap();
+    let carried = one_pass(&context, &login, &mut connection, None).await.unwrap();
     assert_eq!((carried.appended, carried.differing.len()), (1, 0), "{carried:?}");
-    assert!(back::pass(&context, &login, &mut connection, None).await.unwrap().is_nothing());
+    assert!(one_pass(&context, &login, &mut connection, None).await.unwrap().is_nothing());
     let read = |tx: &Tx<'_>| {
         let mut dates = Vec::new();
         let _ = tx.emails(tx.mailboxes()?[0].id, UidRange::ALL, |m, e| {

@@ -319,7 +319,7 @@ async fn a_rollback_that_breaks_off_at_any_step_is_either_not_begun_or_done() {
 }
 
 #[tokio::test]
-async fn a_rollback_that_breaks_off_behind_the_mirror_carries_nothing_twice() {
+async fn a_run_that_breaks_off_behind_the_mirror_carries_nothing_back_again() {
     let (source, target) = (Source::start().await, Target::new().await);
     source.add(3).await;
     let mover = target.on_platform(&source).await;
@@ -333,8 +333,84 @@ async fn a_rollback_that_breaks_off_behind_the_mirror_carries_nothing_twice() {
     target.clock.advance(61);
     assert!(matches!(run.end().await, Err(Error::Cancelled)));
     assert_eq!(target.run(&mover).end().await.unwrap(), State::RolledBack);
-    let undone = target.record(&mover).await.cutover.unwrap().rollback.unwrap();
-    assert!(undone.mirrored_at.is_some());
-    assert_eq!(uids_of(&source.account).await, [1, 2, 3]);
+    assert_eq!((uids_of(&source.account).await, target.uids().await), (vec![1, 2, 3], vec![1, 2, 3]));
+    target.assert_sound().await;
+}
+
+#[tokio::test]
+async fn a_wish_is_given_up_with_a_run_that_somebody_must_see_to() {
+    let (source, target) = (Source::start().await, Target::new().await);
+    source.add(1).await;
+    let mover = target.on_platform(&source).await;
+    let (spec, _) = spec(&source);
+    let wrong = Secret::Password("not this one".into());
+    mover.start(target.account, spec, wrong, following()).await.unwrap();
+    mover.cutover(target.account, OPTIONS).await.unwrap();
+    target.run(&mover).end().await.unwrap_err();
+    assert_eq!(mover.status(target.account).await.unwrap().unwrap().wanted, None);
+    // Not even once more.
+    assert_eq!(target.store.job(target.account, JobKind::Move).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_folder_that_was_carried_back_and_is_deleted_here_does_not_come_over() {
+    let (source, target) = (Source::start().await, Target::new().await);
+    source.add(1).await;
+    let mover = target.on_platform(&source).await;
+    target.plan(&mover, &source, following()).await;
+    mover.cutover(target.account, OPTIONS).await.unwrap();
+    let run = target.run(&mover);
+    target.until_record(&mover, |r| r.state == State::Verified).await;
+    let account = target.store.account(target.account).await.unwrap();
+    let blobs = account.blobs();
+    let make = move |tx: &sterna_store::Tx<'_>| {
+        let email = Ingest::whole(&blobs, b"Subject: here\r\n\r\nhere\r\n", DateTime::utc(1_790_000_001))?;
+        let made = tx.create_mailbox(&sterna_store::NewMailbox::named("Made"))?;
+        tx.append(made.id, &email, &Flags::default()).map(|_| made.id)
+    };
+    let made = account.write(make).await.unwrap();
+    mover.faults.break_at("carried back");
+    mover.rollback(target.account, OPTIONS).await.unwrap();
+    assert!(matches!(run.end().await, Err(Error::Cancelled)));
+    // The rollback is given up, and the mailbox stays here.
+    target.store.want_move(target.account, None).await.unwrap();
+    account.write(move |tx| tx.delete_mailbox(made)).await.unwrap();
+    let run = target.run(&mover);
+    source.add(1).await;
+    target.until_record(&mover, |r| stragglers(r) > 0).await;
+    assert!(account.read(|tx| Ok(tx.mailbox_tree()?.find("Made").is_none())).await.unwrap());
+    assert_eq!((stragglers(&target.record(&mover).await), target.uids().await), (1, vec![1, 2]));
+    run.cancel.cancel();
+    run.end().await.unwrap_err();
+    target.assert_sound().await;
+}
+
+#[tokio::test]
+async fn a_folder_that_was_carried_back_and_is_deleted_there_does_not_stay_here() {
+    let (source, target) = (Source::start().await, Target::new().await);
+    source.add(1).await;
+    let mover = target.on_platform(&source).await;
+    target.plan(&mover, &source, following()).await;
+    mover.cutover(target.account, OPTIONS).await.unwrap();
+    let run = target.run(&mover);
+    target.until_record(&mover, |r| r.state == State::Verified).await;
+    let account = target.store.account(target.account).await.unwrap();
+    let made = |tx: &sterna_store::Tx<'_>| tx.create_mailbox(&sterna_store::NewMailbox::named("Made"));
+    account.write(made).await.unwrap();
+    mover.rollback(target.account, OPTIONS).await.unwrap();
+    target.until_record(&mover, |r| r.state == State::RolledBack).await;
+    target.clock.advance(61);
+    assert_eq!(run.end().await.unwrap(), State::RolledBack);
+    let delete = |tx: &sterna_store::Tx<'_>| {
+        let made = tx.mailbox_tree()?.find("Made").map(|made| made.id).expect("it was carried back");
+        tx.delete_mailbox(made)
+    };
+    source.account.write(delete).await.unwrap();
+    mover.cutover(target.account, OPTIONS).await.unwrap();
+    let run = target.run(&mover);
+    target.until_record(&mover, |r| r.state == State::Verified).await;
+    assert!(account.read(|tx| Ok(tx.mailbox_tree()?.find("Made").is_none())).await.unwrap());
+    run.cancel.cancel();
+    run.end().await.unwrap_err();
     target.assert_sound().await;
 }

@@ -9,7 +9,7 @@ use sterna_core::{Flag, Flags, Keyword, ModSeq, SystemFlags, UidValidity};
 #[tokio::test]
 async fn all_folders_come_in_one_round_trip_where_offered() {
     let (mut c, s) = greeted(
-        "LIST-EXTENDED LIST-STATUS SPECIAL-USE CONDSTORE",
+        "LIST-EXTENDED LIST-STATUS SPECIAL-USE CONDSTORE OBJECTID",
         "C: S1 LIST \"\" \"*\" RETURN (SUBSCRIBED CHILDREN SPECIAL-USE STATUS (MESSAGES UIDNEXT UIDVALIDITY UNSEEN HIGHESTMODSEQ))
          S: * LIST (\\Subscribed) \"/\" INBOX
          S: * STATUS INBOX (MESSAGES 2 UIDNEXT 9 UIDVALIDITY 7 HIGHESTMODSEQ 40)
