@@ -126,7 +126,7 @@ impl Back<'_> {
                 let here = first.stored.uid;
                 let gap = u64::from(here.get()).saturating_sub(u64::from(filling.next.get()));
                 if filling.same && gap > 0 && gap <= filling.budget {
-                    filling.next = self.burn(&mut plan.folder, filling.next, gap).await?;
+                    filling.next = self.burn(&mut plan.folder, filling.next, gap, plan.told.1).await?;
                     filling.budget -= gap;
                 }
                 let group = take_group(&mut items, filling.next, filling.same);

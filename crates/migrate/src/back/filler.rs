@@ -24,13 +24,15 @@ pub(super) struct Filler {
 }
 
 impl Back<'_> {
-    /// Uses up `count` UIDs from `next` on; the UID that comes next then.
-    pub(super) async fn burn(&mut self, folder: &mut Folder, next: Uid, count: u64) -> Result<Uid> {
+    /// Uses up `count` UIDs from `next` on; the UID that comes next then. Clients may know messages by these UIDs: that they are
+    /// gone is told with a MODSEQ above `told`, the HIGHESTMODSEQ of here.
+    pub(super) async fn burn(&mut self, folder: &mut Folder, next: Uid, count: u64, told: u64) -> Result<Uid> {
         let (mut next, mut left) = (next, usize::try_from(count).unwrap_or(usize::MAX));
         let filler = self.filler(folder, next).await?;
         while left > 0 {
             let n = left.min(AT_ONCE);
             let all = self.fill(folder, &filler, next, n).await?;
+            self.step_up(folder, &all, told).await?;
             self.clear(folder, &all).await?;
             let behind = all.last().and_then(|last| last.checked_add(1)).and_then(Uid::new);
             next = behind.ok_or_else(|| Error::Doubtful("the old side has no UIDs left".into()))?;

@@ -25,6 +25,7 @@ mod settle;
 mod state;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sterna_core::{MailboxId, Uid, UidValidity};
 use sterna_frontdoor::step;
@@ -40,6 +41,9 @@ use crate::session::Login;
 use crate::transfer::Context;
 use plan::Plan;
 use state::{Folder, State};
+
+/// So long a broken pass's placeholders may be made use of before they are removed.
+const RECOVERING: Duration = Duration::from_secs(10);
 
 /// A message that has another UID on the old side than here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -217,7 +221,8 @@ pub(crate) async fn pass(
 /// Settles what a broken pass left open, and carries nothing else.
 pub(crate) async fn recover(context: &Arc<Context>, login: &Login, connection: &mut Connection) -> Result<()> {
     let carried = &mut Carried::default();
-    let mut back = Back { context, login, connection, selected: None, raising: None, carried };
+    let raising = Some(Instant::now() + RECOVERING);
+    let mut back = Back { context, login, connection, selected: None, raising, carried };
     if context.account.read(Folder::all).await?.iter().any(|folder| folder.state.renaming.is_some()) {
         let mut names = back.read_names().await?;
         back.settle_renames(&mut names).await?;

@@ -3,10 +3,12 @@
 //! of none.
 //!
 //! A message that only uses up numbers is appended, its `\Seen` is set and cleared, each a step of MODSEQ, and it is removed.
-//! That comes before changes are carried, so that each change has a greater MODSEQ there than it had here.
+//! That comes before changes are carried, so that each change has a greater MODSEQ there than it had here. A message that uses up
+//! a UID which a message had here is such a change itself.
 
 use sterna_core::{Flags, SystemFlags, Uid};
 use sterna_imap::client::StoreMode;
+use sterna_imap::codec::sequence::NumberSet;
 use tokio::time::Instant;
 
 use super::plan::FolderPlan;
@@ -36,19 +38,16 @@ impl Back<'_> {
         let mut there = (next, modseq);
         let spent = folder.state.spent;
         if self.can_expunge() {
-            self.raise_next(folder, u64::from(next.get()), told.0, until).await?;
+            self.raise_next(folder, u64::from(next.get()), told, until).await?;
             if folder.state.spent != spent {
                 there = self.figures(folder).await?.unwrap_or(there);
             }
-            let steps = told.1.saturating_sub(there.1);
             // Without CONDSTORE no client there asks.
-            if there.1 > 0 && steps > 0 && folder.state.spent.1 + steps <= STEPS && Instant::now() < until {
-                self.climb(folder, there.0, told.1, until).await?;
+            if there.1 > 0 && there.1 < told.1 && within_bounds(folder, there.1, told.1) && Instant::now() < until {
+                self.climb(folder, there.0, told.1).await?;
                 there = self.figures(folder).await?.unwrap_or(there);
             }
         }
-        let (uids, steps) = folder.state.spent;
-        self.carried.raised += uids - spent.0 + steps - spent.1;
         folder.state.reached = (u64::from(there.0.get()), if there.1 > 0 { there.1 } else { u64::MAX });
         if !folder.state.low.is_empty() && there.1 >= told.1 {
             self.lift(folder).await?;
@@ -67,20 +66,21 @@ impl Back<'_> {
         Ok(status.uid_next.filter(|_| same).map(|next| (next, modseq)))
     }
 
-    async fn raise_next(&mut self, folder: &mut Folder, next: u64, wanted: u64, until: Instant) -> Result<()> {
-        let mut left = wanted.saturating_sub(next).min(UIDS.saturating_sub(folder.state.spent.0));
+    async fn raise_next(&mut self, folder: &mut Folder, next: u64, told: (u64, u64), until: Instant) -> Result<()> {
+        let mut left = told.0.saturating_sub(next).min(UIDS.saturating_sub(folder.state.spent.0));
         let mut next = u32::try_from(next).ok().and_then(Uid::new);
         while let Some(from) = next.filter(|_| left > 0 && Instant::now() < until) {
             let n = left.min(filler::MOST);
             folder.state.spent.0 += n;
-            next = Some(self.burn(folder, from, n).await?);
+            self.carried.raised += n;
+            next = Some(self.burn(folder, from, n, told.1).await?);
             left -= n;
         }
         Ok(())
     }
 
     /// Steps up to a MODSEQ, by a message that is there meanwhile.
-    async fn climb(&mut self, folder: &mut Folder, next: Uid, wanted: u64, until: Instant) -> Result<()> {
+    async fn climb(&mut self, folder: &mut Folder, next: Uid, wanted: u64) -> Result<()> {
         let mailbox = folder.mailbox;
         // Its UID must not be one that a message here gets later.
         let reserve = move |tx: &sterna_store::Tx<'_>| {
@@ -92,12 +92,22 @@ impl Back<'_> {
         self.context.account.write(reserve).await?;
         let filler = self.filler(folder, next).await?;
         let all = self.fill(folder, &filler, next, 1).await?;
+        self.step_up(folder, &all, wanted).await?;
+        self.clear(folder, &all).await?;
+        folder.state.appending = None;
+        self.save(folder).await
+    }
+
+    /// Changes messages that only use up numbers until the old side's MODSEQ is `wanted`, if it is allowed to.
+    pub(super) async fn step_up(&mut self, folder: &mut Folder, fillers: &NumberSet, wanted: u64) -> Result<()> {
+        let Some(until) = self.raising else { return Ok(()) };
         self.select(folder).await?;
         let (mut seen, mut last) = (true, 0);
         while let Some((_, modseq)) = self.figures(folder).await? {
-            let left = wanted.saturating_sub(modseq).min(STEPS.saturating_sub(folder.state.spent.1));
-            // Another has removed it, or the server counts otherwise.
-            if left == 0 || modseq <= last || Instant::now() >= until {
+            let left = wanted.saturating_sub(modseq);
+            let allowed = within_bounds(folder, modseq, wanted) && Instant::now() < until;
+            // Another has removed them, or the server counts otherwise.
+            if left == 0 || !allowed || modseq <= last {
                 break;
             }
             last = modseq;
@@ -105,18 +115,17 @@ impl Back<'_> {
             for _ in 0..n {
                 let sign = if seen { '-' } else { '+' };
                 let store = self.connection.command("UID STORE");
-                self.connection.send(store.text(&format!(" {all} {sign}FLAGS.SILENT (\\Seen)")));
+                self.connection.send(store.text(&format!(" {fillers} {sign}FLAGS.SILENT (\\Seen)")));
                 seen = !seen;
             }
             folder.state.spent.1 += n;
+            self.carried.raised += n;
             while self.connection.in_flight() > 0 {
                 // What became of them shows in the figures.
                 self.connection.next().await?;
             }
         }
-        self.clear(folder, &all).await?;
-        folder.state.appending = None;
-        self.save(folder).await
+        Ok(())
     }
 
     /// Changes messages that were appended before the steps, so that their MODSEQ is above them; their flags are put right
@@ -157,4 +166,9 @@ impl Back<'_> {
             ));
         }
     }
+}
+
+/// Whether so many steps may be taken.
+fn within_bounds(folder: &Folder, from: u64, to: u64) -> bool {
+    folder.state.spent.1 + to.saturating_sub(from) <= STEPS
 }

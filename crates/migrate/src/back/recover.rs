@@ -82,6 +82,8 @@ impl Back<'_> {
         }
         if !fillers.is_empty() {
             let fillers = set(fillers);
+            let here = self.context.account.read(move |tx| tx.find_mailbox(mailbox)).await?;
+            self.step_up(folder, &fillers, here.map_or(0, |here| here.highest_modseq.0)).await?;
             let deleted = Flags::system(SystemFlags::DELETED);
             self.connection.uid_store(&fillers, StoreMode::Add, &deleted, None).await?;
             self.connection.uid_expunge(&fillers).await?;

@@ -126,6 +126,34 @@ async fn figures_there_reach_those_told_here_and_a_client_misses_nothing() {
 }
 
 #[tokio::test]
+async fn that_a_message_came_and_went_here_is_told_there() {
+    let m = Moved::new().await;
+    let inbox = m.mailbox("INBOX").await;
+    let next = m.told("INBOX").await.next;
+    let short = [m.append("INBOX", &message(70), "").await, m.append("INBOX", &message(71), "").await];
+    m.flap("INBOX", 140).await;
+    let told = m.told("INBOX").await;
+    // One behind which another comes, and one at the end.
+    m.write(move |tx| tx.expunge(inbox, &one(short[0].get()))).await;
+    let kept = m.append("INBOX", &message(72), "").await;
+    let last = m.append("INBOX", &message(73), "").await;
+    let later = m.told("INBOX").await;
+    m.write(move |tx| tx.expunge(inbox, &one(short[1].get()))).await;
+    m.write(move |tx| tx.expunge(inbox, &one(last.get()))).await;
+    let carried = m.return_all().await;
+    assert!(carried.behind.is_empty() && carried.differing.is_empty(), "{carried:?}");
+    assert!(m.there().folder("INBOX").messages.contains_key(&kept.get()));
+    m.assert_same().await;
+    for (told, gone) in [(told, vec![short[0], short[1]]), (later, vec![short[1], last])] {
+        let lines = m.resync(told);
+        let vanished = lines.iter().find_map(|line| line.strip_prefix("* VANISHED (EARLIER) "));
+        let vanished = NumberSet::parse(vanished.unwrap_or("0").as_bytes(), 100).unwrap();
+        assert!(gone.iter().all(|uid| vanished.contains(uid.get())), "{gone:?} since {told:?}: {lines:#?}");
+    }
+    assert!(u64::from(kept.get()) > next);
+}
+
+#[tokio::test]
 async fn a_raise_that_is_broken_off_anywhere_leaves_no_placeholder() {
     let m = Moved::new().await;
     let (inbox, mut state) = (m.mailbox("INBOX").await, 0x2545_f491_4f6c_dd1d_u64);
