@@ -63,12 +63,13 @@ impl World {
         if !self.returning {
             return;
         }
-        let status = self.status();
-        if status["state"] != "rolled-back" {
+        let undone = self.status()["cutover"]["rollback"].clone();
+        // The state may be that of an error that lasts.
+        if undone["at"].is_null() {
             return;
         }
         self.returning = false;
-        for line in texts(&status["cutover"]["rollback"]["changed_uids"]) {
+        for line in texts(&undone["changed_uids"]) {
             self.note(format!("declared: {line}"));
             let folder = line.split(": ").next().unwrap_or_default().replace("Café", "Caf&AOk-");
             self.model.uids_changed(&folder);

@@ -235,6 +235,24 @@ async fn what_was_withheld_is_not_told_as_news_of_another_mailbox() {
 }
 
 #[tokio::test]
+async fn flags_that_change_again_before_they_are_told_are_told() {
+    let world = world(3).await;
+    let mut client = world.new.login().await;
+    client.ok("SELECT INBOX").await;
+    world.both(async |account| flag(account, 2).await).await;
+    world.flip().await;
+    // Whichever flag another client changes: this one has been told neither.
+    let seen = |tx: &sterna_store::Tx<'_>| {
+        let (inbox, two) = (tx.mailboxes()?[0].id, sterna_store::UidRange::one(sterna_core::Uid::new(2).unwrap()));
+        tx.change_flags(inbox, &[two], &sterna_store::FlagChange::Add(Flags::system(SystemFlags::SEEN)), None)
+    };
+    world.new.account.write(seen).await.unwrap();
+    let told = client.ok("NOOP").await;
+    let told = told.iter().find(|line| line.starts_with("* 2 FETCH")).unwrap_or_else(|| panic!("{told:?}"));
+    assert!(told.contains("\\Flagged") && told.contains("\\Seen"), "{told}");
+}
+
+#[tokio::test]
 async fn half_a_literal_is_finished_here() {
     let world = world(1).await;
     let mut client = world.new.login().await;

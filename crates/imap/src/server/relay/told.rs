@@ -40,6 +40,9 @@ pub(super) struct Untold {
     fresh: u32,
 }
 
+/// No message has this flag: so the client is told the flags of one that has it in the view, whatever they have become.
+const UNTOLD: SystemFlags = SystemFlags(0x80);
+
 /// What the client knows.
 #[derive(Default)]
 pub(super) struct Told {
@@ -140,9 +143,7 @@ impl Open {
                 None => survivors.next()?,
             };
             if self.untold.stale.contains(&number) {
-                // Other flags than the mailbox has: so the client is told the right ones.
-                let seen = SystemFlags(entry.flags.system().0 ^ SystemFlags::SEEN.0);
-                entry.flags = StoredFlags::new(seen, entry.flags.keyset());
+                entry.flags = StoredFlags::new(entry.flags.system().union(UNTOLD), entry.flags.keyset());
             }
             known.push(entry);
         }
