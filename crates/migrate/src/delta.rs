@@ -91,7 +91,8 @@ pub(crate) async fn compare(
     let Subject { login, account, folder, mailbox, cursor } = *subject;
     let mut local = Local::read(account, mailbox, cursor).await?;
     if resynced && let Some(delta) = from_resync(&mut local, cursor, selected) {
-        if !delta.gone.is_empty() && delta.gone == local.brought {
+        // All that was here may be gone and others have come: then it is not empty.
+        if selected.exists == 0 && !delta.gone.is_empty() {
             confirm_empty(login, folder, cursor).await?;
         }
         return Ok(delta);

@@ -19,3 +19,21 @@ async fn after_a_commit_of_unknown_outcome_a_run_begins_with_what_is_stored() {
     assert_eq!((status.folders_equal, status.record.failure), (status.folders, None));
     target.assert_sound().await;
 }
+
+#[tokio::test]
+async fn a_folder_whose_messages_are_all_others_is_not_taken_for_an_empty_one() {
+    let (source, target) = (Source::start().await, Target::new().await);
+    source.add(3).await;
+    let mover = target.mover(Duration::from_secs(60));
+    target.plan(&mover, &source, MoveOptions { attempts: 1, ..MoveOptions::default() }).await;
+    assert_eq!(target.run(&mover).end().await.unwrap(), State::Following);
+    let clear = |tx: &sterna_store::Tx<'_>| {
+        let inbox = tx.mailbox_tree()?.find("INBOX").map(|inbox| inbox.id).expect("an INBOX");
+        tx.expunge(inbox, &[sterna_store::UidRange::ALL]).map(drop)
+    };
+    source.account.write(clear).await.unwrap();
+    source.add(2).await;
+    assert_eq!(target.run(&mover).end().await.unwrap(), State::Following);
+    assert_eq!(target.uids().await, [4, 5]);
+    target.assert_sound().await;
+}
