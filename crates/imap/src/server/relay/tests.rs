@@ -293,17 +293,13 @@ async fn a_hold_that_is_released_changes_nothing() {
     let mut client = world.new.login().await;
     client.ok("SELECT INBOX").await;
     for _ in 0..3 {
-        let mut held = world.hold().await.unwrap();
-        held.look_again().await.unwrap();
-        held.release().await.unwrap();
+        held_in_vain(&world).await;
     }
     quiet(&mut idle).await;
     expunge(&world.old.account, 1).await;
     assert_eq!(idle.response().await, "* 1 EXPUNGE");
     // What was learned while nothing could be told is told before the next command counts.
-    let mut held = world.hold().await.unwrap();
-    held.look_again().await.unwrap();
-    held.release().await.unwrap();
+    held_in_vain(&world).await;
     let refused = client.cmd("FETCH 2 UID").await;
     assert!(refused[0].starts_with("NO [EXPUNGEISSUED]"), "{refused:?}");
     let told = client.ok("NOOP").await;
@@ -319,9 +315,7 @@ async fn what_a_released_hold_withheld_is_told_before_the_answer_to_an_append() 
     // Gathered, and passed on as it comes.
     for (size, gone) in [(5, 1), (1_200_000, 2)] {
         expunge(&world.old.account, gone).await;
-        let mut held = world.hold().await.unwrap();
-        held.look_again().await.unwrap();
-        held.release().await.unwrap();
+        held_in_vain(&world).await;
         client.send(&format!("a{gone} APPEND INBOX {{{size}}}\r\n")).await;
         assert_eq!(client.response().await, "+ OK");
         client.send(&"x".repeat(size)).await;
