@@ -79,6 +79,11 @@ impl Tap {
         self.shared.cut();
     }
 
+    /// Connections whose client is gone and which the server has not closed yet: it may still do what it was asked.
+    pub fn deserted(&self) -> usize {
+        self.shared.deserted()
+    }
+
     /// Fails in this way until [`Tap::pass`] or the next fault.
     #[track_caller]
     pub fn fault(&self, fault: Fault) {

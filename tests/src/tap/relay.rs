@@ -45,6 +45,8 @@ pub(super) struct Link {
     turn: [AtomicU64; 2],
     stalled: AtomicU64,
     cut: AtomicBool,
+    /// Nobody reads what the server says.
+    deserted: AtomicBool,
 }
 
 impl Link {
@@ -52,7 +54,13 @@ impl Link {
     fn cut(&self) {
         self.cut.store(true, Ordering::SeqCst);
         let _ = self.client.shutdown(Shutdown::Both);
-        let _ = self.server.shutdown(Shutdown::Both);
+        self.desert();
+    }
+
+    /// The server sees the end of the connection. The link is there until the server has closed it as well.
+    fn desert(&self) {
+        self.deserted.store(true, Ordering::SeqCst);
+        let _ = self.server.shutdown(Shutdown::Write);
     }
 
     /// A request begins.
@@ -110,6 +118,7 @@ impl Shared {
             turn: Default::default(),
             stalled: AtomicU64::new(NEVER),
             cut: AtomicBool::new(false),
+            deserted: AtomicBool::new(false),
         });
         let mut links = self.links.lock().expect("no thread of a relay panics");
         links.retain(|link| link.strong_count() > 0);
@@ -159,12 +168,18 @@ impl Shared {
 
     /// Cuts every open connection.
     pub(super) fn cut(&self) {
-        for link in self.links.lock().expect("no thread of a relay panics").drain(..) {
+        for link in self.links.lock().expect("no thread of a relay panics").iter() {
             if let Some(link) = link.upgrade() {
                 link.cut();
             }
         }
         self.faults.wake();
+    }
+
+    /// Connections whose client is gone and whose server has not noticed yet.
+    pub(super) fn deserted(&self) -> usize {
+        let links = self.links.lock().expect("no thread of a relay panics");
+        links.iter().filter_map(Weak::upgrade).filter(|link| link.deserted.load(Ordering::SeqCst)).count()
     }
 
     /// Ends all threads; the accepting one sees it with the next connection.
@@ -176,15 +191,21 @@ impl Shared {
 }
 
 fn pump(shared: &Shared, link: &Link, direction: Direction) {
-    let (mut from, to) = match direction {
-        Direction::Request => (&link.client, &link.server),
-        Direction::Answer => (&link.server, &link.client),
+    let mut from = match direction {
+        Direction::Request => &link.client,
+        Direction::Answer => &link.server,
     };
     let mut buffer = vec![0; 64 * 1024];
+    let mut passes = true;
     while let Ok(n @ 1..) = from.read(&mut buffer) {
-        if !shared.forward(link, direction, &buffer[..n]) {
+        passes = passes && shared.forward(link, direction, &buffer[..n]);
+        // What a server still says to nobody is read to its end, which tells that it has ended its work.
+        if !passes && direction == Direction::Request {
             break;
         }
     }
-    let _ = to.shutdown(Shutdown::Write);
+    match direction {
+        Direction::Request => link.desert(),
+        Direction::Answer => drop(link.client.shutdown(Shutdown::Write)),
+    }
 }
