@@ -93,6 +93,8 @@ impl Run<'_> {
         self.at("flipped").await?;
         self.hurry_mail().await;
         self.unsaved = false;
+        // The comparison does not wait for news.
+        self.inbox = None;
         self.show(None);
         Ok(())
     }
