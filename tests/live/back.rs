@@ -1,5 +1,6 @@
 //! A move that is undone: everything that happened since is on the old platform (P5), whichever server that is.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use sterna_tests::{Cyrus, Ignore, LiveClient, Mailboxes, Mbsync, MbsyncOptions, snapshot};
@@ -19,6 +20,55 @@ fn after_a_rollback_the_old_platform_has_everything_and_a_second_move_doubles_no
 #[test]
 fn after_a_rollback_cyrus_has_everything_and_a_second_move_doubles_nothing() {
     there_and_back(&World::<Cyrus>::on_cyrus());
+}
+
+#[test]
+fn with_back_sync_the_old_platform_has_everything_when_this_one_is_lost() {
+    let mut world = World::new();
+    login(&world).logout();
+    world.follow();
+    world.new.cli(&["move", "cutover", &world.user.login, "--back-sync", "--wait"], "").success();
+    work(&world);
+    let here = contents(&snapshot(&mut world.new.login(&world.user)));
+    let begun = Instant::now();
+    let mut there = BTreeMap::new();
+    while there != here {
+        assert!(begun.elapsed() < PATIENCE, "here {here:#?}\nthere {there:#?}");
+        std::thread::sleep(Duration::from_millis(500));
+        there = contents(&snapshot(&mut world.old.login(&world.user)));
+    }
+    world.new.kill_9();
+    assert_eq!(contents(&snapshot(&mut world.old.login(&world.user))), here);
+    world.new.restart();
+    world.new.check();
+    let status = world.new.cli(&["move", "status", &world.user.login], "").stdout;
+    assert!(status.contains("the old side was up to date"), "{status}");
+    // Nothing is brought over that came from here, and a rollback has nothing left to carry.
+    world.new.cli(&["move", "rollback", &world.user.login, "--wait"], "").success();
+    let cutover = world.new.json(&["move", "status", &world.user.login], "")[0]["cutover"].clone();
+    assert_eq!(
+        (&cutover["rollback"]["messages"], &cutover["rollback"]["expunged"]),
+        (&0.into(), &0.into()),
+        "{cutover:#}"
+    );
+    assert_eq!(
+        (&cutover["back_sync"]["messages"], &cutover["flip"]["stragglers"]),
+        (&4.into(), &1.into()),
+        "{cutover:#}"
+    );
+    assert_eq!(contents(&snapshot(&mut world.new.login(&world.user))), here);
+}
+
+/// What is in each folder, whatever its UIDs.
+fn contents(all: &Mailboxes) -> BTreeMap<String, Vec<String>> {
+    let folders = all.0.iter().filter(|(_, folder)| !folder.attributes.contains("\\nonexistent"));
+    folders
+        .map(|(name, folder)| {
+            let mut messages: Vec<String> = folder.messages.values().map(|message| format!("{message:?}")).collect();
+            messages.sort();
+            (format!("{} {}", name.escape_ascii(), folder.subscribed), messages)
+        })
+        .collect()
 }
 
 fn login<Old>(world: &World<Old>) -> LiveClient {

@@ -18,6 +18,7 @@ const OPTIONS: CutoverOptions = CutoverOptions {
     times: HoldTimes { finish: Duration::from_secs(1), deadline: Duration::from_secs(10) },
     attempts: 5,
     rollback_window: Duration::from_secs(3600),
+    back_sync: false,
 };
 
 /// A mailbox on a platform, and a mover that follows it.
@@ -245,7 +246,7 @@ async fn a_rollback_has_everything_on_the_old_side_again() {
     let record = live.until(|r| r.state == State::RolledBack).await;
     assert_eq!(live.route().await, Route::Platform("old".into()));
     let undone = record.cutover.unwrap().rollback.unwrap();
-    assert_eq!(undone.left, Vec::<String>::new());
+    assert_eq!(undone.carried.left, Vec::<String>::new());
     let old = sterna_tests::snapshot(&mut live.dovecot.lock().unwrap().login(&live.user));
     assert_eq!(old.folder("INBOX").messages.len(), 9 + 2);
     assert_eq!((old.folder("Work").messages.len(), old.folder("Made here").messages.len()), (0, moved));

@@ -41,7 +41,9 @@ impl World {
 
     /// The mailbox comes here.
     pub fn cut_over(&mut self) {
-        let ask = ["move", "cutover", ADDRESS, "--attempts", "1000", "--deadline", "5s", "--finish", "1s"];
+        let mut ask = vec!["move", "cutover", ADDRESS, "--attempts", "1000", "--deadline", "5s", "--finish", "1s"];
+        // Without it, everything is carried back when a rollback is asked for.
+        ask.extend(self.random.one_in(2).then_some("--back-sync"));
         self.command(&ask, "").success();
         self.until(&["flipped", "verified"]);
         self.verify();

@@ -86,3 +86,14 @@ mod rollback {
         mirrored: "mirrored",
     }
 }
+
+mod back_sync {
+    use super::*;
+
+    strikes! { Way::Kept;
+        messages_announced: "messages announced",
+        messages_sent: "messages sent",
+        messages_carried: "messages carried back",
+        up_to_date: "back-synced",
+    }
+}

@@ -45,6 +45,8 @@ pub enum Way {
     Here,
     /// Here and back again; what goes wrong goes wrong on the way back.
     Back,
+    /// The same with the old side kept up to date; it goes wrong before anybody asks for the way back.
+    Kept,
 }
 
 pub struct World {
@@ -139,18 +141,25 @@ impl World {
         if way == Way::Here {
             self.sterna.stop_at(step);
         }
-        self.ask("cutover");
-        if way == Way::Back {
+        self.ask("cutover", (way == Way::Kept).then_some("--back-sync"));
+        if way != Way::Here {
             self.until(clients, shared, "verified", verified);
             // Something to carry back.
             self.busy(clients, shared, 2 * AFTERWARDS);
             self.sterna.stop_at(step);
+        }
+        if way == Way::Back {
             shared.returns.store(true, Ordering::SeqCst);
-            self.ask("rollback");
+            self.ask("rollback", None);
         }
         self.wait(clients, PATIENCE, &format!("the step {step:?}"), |world| world.sterna.has_stopped());
         self.strike(strike);
-        if way == Way::Back {
+        if way == Way::Kept {
+            self.busy(clients, shared, AFTERWARDS);
+            shared.returns.store(true, Ordering::SeqCst);
+            self.ask("rollback", None);
+        }
+        if way != Way::Here {
             self.until(clients, shared, "rolled back", rolled_back);
             if step != "mirrored" {
                 return way;
@@ -158,14 +167,15 @@ impl World {
             let mirrored = |status: &serde_json::Value| status["cutover"]["rollback"]["mirrored_at"].is_i64();
             self.until(clients, shared, "mirrored", mirrored);
             self.busy(clients, shared, AFTERWARDS);
-            self.ask("cutover");
+            self.ask("cutover", None);
         }
         self.until(clients, shared, "verified", |status| verified(status) && !rolled_back(status));
         Way::Here
     }
 
-    fn ask(&self, what: &str) {
-        let ask = ["move", what, ADDRESS, "--attempts", "1000", "--deadline", "10s", "--finish", "1s"];
+    fn ask(&self, what: &str, more: Option<&str>) {
+        let mut ask = vec!["move", what, ADDRESS, "--attempts", "1000", "--deadline", "10s", "--finish", "1s"];
+        ask.extend(more);
         self.sterna.cli(&ask, "").success();
     }
 
@@ -296,7 +306,7 @@ impl World {
                     self.fails(&format!("the sides were not equal at the flip: {status:#}"));
                 }
             }
-            Way::Back => {
+            Way::Back | Way::Kept => {
                 if cutover["rollback"]["left"].as_array().is_some_and(|left| !left.is_empty()) {
                     self.fails(&format!("something was not carried back: {status:#}"));
                 }

@@ -44,7 +44,7 @@ mod tests;
 mod transfer;
 
 pub use cancel::Cancel;
-pub use cutover::{Cutover, CutoverOptions, Flipped, FlippedFolder, Undone};
+pub use cutover::{BackSync, CarriedBack, Cutover, CutoverOptions, Flipped, FlippedFolder, Undone};
 pub use error::{Error, Result};
 pub use mover::{Mover, Status};
 pub use pop3::audit::Pop3Comparison;

@@ -15,7 +15,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::cancel::Cancel;
 use crate::cursor::Cursor;
-use crate::cutover::{Wish, Wishes};
+use crate::cutover::{BackSyncing, Wish, Wishes};
 use crate::error::{Error, Result};
 use crate::folders::apply::is_folder;
 use crate::heartbeat;
@@ -243,6 +243,7 @@ impl Mover {
         let (secret, store) = (stored.secret, &self.store);
         let (pop3, only) = Default::default();
         let wishes = Wishes::new(wish);
+        let back_syncing = BackSyncing::new(&context.account);
         let run = Run {
             mover: self,
             store,
@@ -257,6 +258,7 @@ impl Mover {
             only,
             wishes,
             carrying: Default::default(),
+            back_syncing,
         };
         run.drive(cancel).await
     }

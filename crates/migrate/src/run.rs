@@ -11,7 +11,7 @@ use sterna_store::{Lease, Store};
 
 use crate::back::Carried;
 use crate::cancel::Cancel;
-use crate::cutover::Wishes;
+use crate::cutover::{BackSyncing, Wishes};
 use crate::error::{Error, Result};
 use crate::mover::Mover;
 use crate::pass::Pass;
@@ -56,6 +56,8 @@ pub(crate) struct Run<'s> {
     pub wishes: Wishes,
     /// What a pass back has carried and the record does not say yet.
     pub carrying: Carried,
+    /// When the old side is brought up to date again while nobody has asked for a rollback.
+    pub back_syncing: BackSyncing,
 }
 
 /// Messages, UIDNEXT and HIGHESTMODSEQ: what SELECT tells of news.
@@ -222,15 +224,17 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Returns when INBOX has news, when the other folders are due, or when there is a wish.
+    /// Returns when INBOX has news, when the other folders are due, when there is something to carry back, or a wish.
     async fn wait_for_news(&mut self, connection: &mut Option<Connection>) -> Result<()> {
         let interval = self.until_due(self.record.options.interval);
         let (store, account) = (self.store, self.lease.account);
+        let news_for_old_side = self.news_for_old_side();
         let Some(open) = connection.as_mut() else {
             // POP3 tells of nothing by itself; a connection that a hold broke off is opened again.
             let pause = if self.record.source.protocol == Protocol::Pop3 { interval } else { interval.min(REOPEN) };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
+                () = news_for_old_side => {}
                 wished = self.wishes.wait(store, account) => wished?,
             }
             return Ok(());
@@ -246,6 +250,7 @@ impl Run<'_> {
             Err(e) if matches!(*e.kind, ErrorKind::NotOffered(_) | ErrorKind::No { .. } | ErrorKind::Bad { .. }) => {
                 tokio::select! {
                     () = tokio::time::sleep(interval) => {}
+                    () = news_for_old_side => {}
                     wished = self.wishes.wait(store, account) => wished?,
                 }
                 return Ok(());
@@ -256,6 +261,7 @@ impl Run<'_> {
             news = idle.wait(interval) => if news?.is_some() {
                 tokio::time::sleep(SETTLE).await;
             },
+            () = news_for_old_side => {}
             wished = self.wishes.wait(store, account) => wished?,
         }
         idle.done().await?;

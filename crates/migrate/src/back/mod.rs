@@ -54,6 +54,26 @@ pub(crate) struct Differing {
     pub there: Uid,
 }
 
+/// How much a pass does beside what changed: whose UIDNEXT and HIGHESTMODSEQ it raises to those of here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Raise {
+    /// Nobody's: the old side has clients again, who would see it.
+    Nothing,
+    /// Those of folders to which it carries something, until then. What the old side refused is not sent again.
+    Carried(Instant),
+    /// Those of all folders, until then.
+    All(Instant),
+}
+
+impl Raise {
+    fn until(self) -> Option<Instant> {
+        match self {
+            Raise::Nothing => None,
+            Raise::Carried(until) | Raise::All(until) => Some(until),
+        }
+    }
+}
+
 /// What one pass carried.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Carried {
@@ -182,18 +202,18 @@ pub(crate) async fn pass(
     context: &Arc<Context>,
     login: &Login,
     connection: &mut Connection,
-    raising: Option<Instant>,
+    raise: Raise,
     carried: &mut Carried,
 ) -> Result<()> {
-    let raises = raising.is_some();
-    let first = context.account.read(move |tx| Plan::read(tx, raises)).await?;
+    let first = context.account.read(move |tx| Plan::read(tx, raise)).await?;
     if first.is_nothing() {
         return Ok(());
     }
+    let raising = raise.until();
     let mut back = Back { context, login, connection, selected: None, raising, carried };
     let gone = back.names().await?;
     back.recover().await?;
-    let Plan { upto, folders, originals, .. } = context.account.read(move |tx| Plan::read(tx, raises)).await?;
+    let Plan { upto, folders, originals, .. } = context.account.read(move |tx| Plan::read(tx, raise)).await?;
     let mut settled = Vec::new();
     for mut plan in folders {
         match back.carry(&mut plan, &originals).await {

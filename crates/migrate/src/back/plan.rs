@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use sterna_core::{EmailId, MailboxId, ModSeq, Uid};
 use sterna_store::{Changed, Tx};
 
+use super::Raise;
 use super::state::{Folder, Places, places};
 
 /// All of it.
@@ -39,8 +40,8 @@ pub(super) struct FolderPlan {
 }
 
 impl Plan {
-    /// With `raising`, folders whose figures on the old side may be behind are among them.
-    pub fn read(tx: &Tx<'_>, raising: bool) -> sterna_store::Result<Plan> {
+    /// Reads it; folders whose figures on the old side may be behind are among them if all figures are raised.
+    pub fn read(tx: &Tx<'_>, raise: Raise) -> sterna_store::Result<Plan> {
         let tree = tx.mailbox_tree()?;
         let folders = Folder::all(tx)?;
         let known: HashSet<MailboxId> = folders.iter().map(|f| f.mailbox).collect();
@@ -61,15 +62,16 @@ impl Plan {
             };
             plan.names_differ |=
                 path != Some(folder.state.path.as_str()) || mailbox.subscribed != folder.state.subscribed;
-            let settled = !folder.state.scan && folder.state.refused.is_empty();
+            let again = !matches!(raise, Raise::Carried(_)) && !folder.state.refused.is_empty();
+            let settled = !folder.state.scan && !again;
             let told = (mailbox.uid_next, mailbox.highest_modseq.0);
             let same = mailbox.uid_validity.get() == folder.state.uid_validity;
-            let behind = raising && same && folder.is_behind(told);
+            let behind = matches!(raise, Raise::All(_)) && same && folder.is_behind(told);
             if settled && !behind && mailbox.highest_modseq.0 <= folder.state.modseq {
                 idle.insert(folder.mailbox, folder);
                 continue;
             }
-            let found = FolderPlan::read(tx, folder, mailbox.uid_validity.get(), told, &mut gone)?;
+            let found = FolderPlan::read(tx, folder, mailbox.uid_validity.get(), (told, again), &mut gone)?;
             plan.folders.push(found);
         }
         plan.find_originals(tx, &gone, &idle)?;
@@ -120,7 +122,7 @@ impl FolderPlan {
         tx: &Tx<'_>,
         folder: Folder,
         validity: u32,
-        told: (u64, u64),
+        (told, again): ((u64, u64), bool),
         gone: &mut HashMap<EmailId, Vec<(MailboxId, Uid)>>,
     ) -> sterna_store::Result<FolderPlan> {
         let (mailbox, since) = (folder.mailbox, folder.state.modseq);
@@ -134,7 +136,7 @@ impl FolderPlan {
                 changed.push(message);
             }
         }
-        let refused: Vec<Uid> = folder.state.refused.uids().collect();
+        let refused: Vec<Uid> = folder.state.refused.uids().filter(|_| again).collect();
         for again in tx.stored(mailbox, &refused)? {
             if !places.contains_key(&again.uid) && !new.iter().any(|m| m.uid == again.uid) {
                 new.push(Changed { uid: again.uid, email: again.email, flags: again.flags, modseq: ModSeq(since) });

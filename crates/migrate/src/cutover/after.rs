@@ -34,18 +34,18 @@ impl Run<'_> {
             Some(open) => open,
             None => self.login.open().await?,
         };
-        if self.record.cutover.as_ref().is_some_and(|cutover| cutover.rollback.is_some()) {
-            // What a rollback that was broken off left on the old side did not come there by itself.
+        if self.record.cutover.as_ref().is_some_and(|c| c.rollback.is_some() || c.options.back_sync) {
+            // What a pass back that was broken off left on the old side did not come there by itself.
             back::recover(&self.context, &self.login, &mut open).await?;
         }
         let (messages, bytes) = self.stragglers(&mut open).await?;
         if self.record.state == State::Flipped {
             self.verify(&mut open).await?;
         }
+        let mut news = self.back_sync(&mut open).await?;
         let (state, now) = (self.record.state, self.store.clock().unix());
-        let mut news = false;
         if let Some(flip) = self.flipped_mut() {
-            news = (flip.stragglers, flip.straggler_bytes) != (messages, bytes);
+            news |= (flip.stragglers, flip.straggler_bytes) != (messages, bytes);
             (flip.stragglers, flip.straggler_bytes) = (messages, bytes);
         }
         let recovered = self.record.failure.take().is_some();

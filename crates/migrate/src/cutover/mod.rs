@@ -6,6 +6,7 @@
 
 mod after;
 mod ask;
+mod back_sync;
 mod flip;
 mod hold;
 mod prepare;
@@ -15,5 +16,6 @@ mod stragglers;
 mod told;
 mod wish;
 
-pub use told::{Cutover, CutoverOptions, Flipped, FlippedFolder, Undone};
+pub(crate) use back_sync::BackSyncing;
+pub use told::{BackSync, CarriedBack, Cutover, CutoverOptions, Flipped, FlippedFolder, Undone};
 pub(crate) use wish::{Wish, Wishes};

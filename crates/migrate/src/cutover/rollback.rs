@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use super::Wish;
 use super::ask::may_roll_back;
-use super::told::{CutoverOptions, Undone};
-use crate::back::{self, Carried};
+use super::told::{CarriedBack, CutoverOptions, Undone};
+use crate::back::{self, Carried, Raise};
 use crate::cursor::{self, Cursor};
 use crate::error::{Error, Result};
 use crate::folders::gone;
@@ -24,7 +24,7 @@ use crate::run::Run;
 const PASSES: u32 = 5;
 
 /// So long may a pass before the hold raise UIDNEXT and HIGHESTMODSEQ of the old side.
-const RAISING: Duration = Duration::from_secs(20);
+pub(super) const RAISING: Duration = Duration::from_secs(20);
 
 /// The same of all passes under the hold, at most: there is little left to raise then, and carrying comes first.
 const RAISING_HELD: Duration = Duration::from_secs(3);
@@ -78,7 +78,7 @@ impl Run<'_> {
         };
         self.at("returning").await?;
         for _ in 0..PASSES {
-            if self.carry_back(&mut open, Some(Instant::now() + RAISING)).await?.is_nothing() {
+            if self.carry_back(&mut open, Raise::All(Instant::now() + RAISING)).await?.is_nothing() {
                 break;
             }
         }
@@ -105,15 +105,15 @@ impl Run<'_> {
     }
 
     /// One pass back. Its figures go to the record, also those of one that comes to no good end.
-    async fn carry_back(&mut self, open: &mut Connection, raising: Option<Instant>) -> Result<Carried> {
-        let ended = back::pass(&self.context, &self.login, open, raising, &mut self.carrying).await;
+    pub(super) async fn carry_back(&mut self, open: &mut Connection, raise: Raise) -> Result<Carried> {
+        let ended = back::pass(&self.context, &self.login, open, raise, &mut self.carrying).await;
         let carried = self.count_back();
         ended?;
-        if let Some(undone) = self.record.cutover.as_mut().and_then(|c| c.rollback.as_mut()) {
+        if let Some(told) = self.carried_back() {
             // Each pass tells all that is left then, and what it carried in part only once.
-            match raising {
-                Some(_) => (undone.left, undone.behind) = (carried.left.clone(), carried.behind.clone()),
-                None => add(&mut undone.left, carried.left.iter().cloned()),
+            match raise {
+                Raise::All(_) => (told.left, told.behind) = (carried.left.clone(), carried.behind.clone()),
+                Raise::Carried(_) | Raise::Nothing => add(&mut told.left, carried.left.iter().cloned()),
             }
         }
         Ok(carried)
@@ -122,25 +122,39 @@ impl Run<'_> {
     /// Takes what a pass has carried so far into the record.
     fn count_back(&mut self) -> Carried {
         let carried = std::mem::take(&mut self.carrying);
-        if let Some(undone) = self.record.cutover.as_mut().and_then(|c| c.rollback.as_mut()) {
-            undone.messages += carried.appended + carried.moved;
-            undone.bytes += carried.bytes;
-            undone.flags += carried.flags;
-            undone.expunged += carried.expunged;
+        if let Some(told) = self.carried_back() {
+            told.messages += carried.appended + carried.moved;
+            told.bytes += carried.bytes;
+            told.flags += carried.flags;
+            told.expunged += carried.expunged;
+            add(&mut told.remarks, carried.remarks.iter().cloned());
+        }
+        // Those of before are found when the route changes back.
+        if let Some(undone) = self.record.cutover.as_mut().and_then(|c| c.rollback.as_mut()).filter(|u| u.at.is_some())
+        {
             let changed = carried.differing.iter().map(|d| format!("{}: {} is {}", d.folder, d.here, d.there));
             add(&mut undone.changed_uids, changed);
-            add(&mut undone.remarks, carried.remarks.iter().cloned());
         }
         carried
+    }
+
+    /// Where the record tells what is carried back: for a rollback, or while nobody has asked for one.
+    fn carried_back(&mut self) -> Option<&mut CarriedBack> {
+        let here = self.record.state.is_here();
+        let cutover = self.record.cutover.as_mut()?;
+        match here && self.record.state != State::Returning {
+            true => Some(&mut cutover.back_sync.get_or_insert_default().carried),
+            false => Some(&mut cutover.rollback.as_mut()?.carried),
+        }
     }
 
     async fn back_under_hold(&mut self, mut held: Held, open: &mut Connection) -> Result<()> {
         let deadline = held.deadline();
         self.at("held back").await?;
         let now = Instant::now();
-        let raising = Some(now + RAISING_HELD.min(deadline.saturating_duration_since(now) / 3));
+        let raise = Raise::All(now + RAISING_HELD.min(deadline.saturating_duration_since(now) / 3));
         let passes = tokio::time::timeout_at(deadline, async {
-            while !self.carry_back(open, raising).await?.is_nothing() {
+            while !self.carry_back(open, raise).await?.is_nothing() {
                 held.look_again().await?;
             }
             back::changed::uids(&self.context, open).await
@@ -217,7 +231,7 @@ impl Run<'_> {
                 None => self.login.open().await?,
             };
             // Figures are not raised any more: clients of the old side would see it.
-            let late = self.carry_back(&mut open, None).await?;
+            let late = self.carry_back(&mut open, Raise::Nothing).await?;
             *connection = Some(open);
             if self.store.clock().unix().saturating_sub(at) < LATE.as_secs() as i64 {
                 if late != Carried::default() {

@@ -17,6 +17,8 @@ pub struct CutoverOptions {
     pub attempts: u32,
     /// For so long after the flip the move can be undone, and what still comes to the old side is brought over.
     pub rollback_window: Duration,
+    /// Until then, what changes here is carried back to the old side as it happens, and not only when a rollback is asked for.
+    pub back_sync: bool,
 }
 
 impl Default for CutoverOptions {
@@ -25,6 +27,7 @@ impl Default for CutoverOptions {
             times: HoldTimes::default(),
             attempts: 10,
             rollback_window: Duration::from_secs(14 * 24 * 3600),
+            back_sync: false,
         }
     }
 }
@@ -50,6 +53,9 @@ pub struct Cutover {
     /// The change of route.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flip: Option<Flipped>,
+    /// What was carried back while nobody had asked for a rollback.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub back_sync: Option<BackSync>,
     /// The way back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollback: Option<Undone>,
@@ -145,6 +151,19 @@ pub struct Undone {
     pub refusal: Option<Failure>,
     /// How long sessions were parked, milliseconds.
     pub hold_millis: u64,
+    /// What was carried back for it.
+    #[serde(flatten)]
+    pub carried: CarriedBack,
+    /// Messages that have another UID on the old side than they had here: `folder: UID here is UID there`. And messages that
+    /// came to the old side and have a UID there that another message had here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changed_uids: Vec<String>,
+}
+
+/// What was carried back to the old side, in all passes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CarriedBack {
     /// Messages that were carried back.
     pub messages: u64,
     /// Their bytes.
@@ -153,10 +172,6 @@ pub struct Undone {
     pub flags: u64,
     /// Messages that were removed on the old side.
     pub expunged: u64,
-    /// Messages that have another UID on the old side than they had here: `folder: UID here is UID there`. And messages that
-    /// came to the old side and have a UID there that another message had here.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub changed_uids: Vec<String>,
     /// What was carried back in part, a sentence each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
@@ -166,4 +181,15 @@ pub struct Undone {
     /// Where UIDNEXT or HIGHESTMODSEQ of the old side are less than what was told here, a sentence each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub behind: Vec<String>,
+}
+
+/// The old side is kept up to date.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BackSync {
+    /// When both sides were last equal, but for what is told as left.
+    pub at: i64,
+    /// What was carried back so far.
+    #[serde(flatten)]
+    pub carried: CarriedBack,
 }

@@ -11,7 +11,7 @@ use sterna_store::{FlagChange, NewMailbox, Tx};
 use sterna_tests::{Dovecot, DovecotOptions, Folder, Ignore, Mailboxes, Message, User, snapshot};
 
 use super::*;
-use crate::back::{self, Carried};
+use crate::back::{self, Carried, Raise};
 use crate::progress::Reporter;
 use crate::session::Login as SourceLogin;
 use crate::transfer::Context;
@@ -37,10 +37,10 @@ async fn one_pass(
     context: &Arc<Context>,
     login: &SourceLogin,
     connection: &mut Connection,
-    raising: Option<tokio::time::Instant>,
+    raise: Raise,
 ) -> Result<Carried> {
     let mut carried = Carried::default();
-    back::pass(context, login, connection, raising, &mut carried).await?;
+    back::pass(context, login, connection, raise, &mut carried).await?;
     Ok(carried)
 }
 
@@ -76,7 +76,7 @@ impl Moved {
 
     async fn try_pass(&self) -> Result<Carried> {
         let mut connection = self.login.open().await?;
-        one_pass(&self.context, &self.login, &mut connection, None).await
+        one_pass(&self.context, &self.login, &mut connection, Raise::Nothing).await
     }
 
     /// A pass, and another that must find nothing.
@@ -425,9 +425,9 @@ async fn dates_are_given_with_their_zones() {
     let login = SourceLogin::new(&spec, secret);
     let context = Arc::new(Context::new(account, Arc::new(Reporter::new(watch::Sender::default()))));
     let mut connection = login.open().await.unwrap();
-    let carried = one_pass(&context, &login, &mut connection, None).await.unwrap();
+    let carried = one_pass(&context, &login, &mut connection, Raise::Nothing).await.unwrap();
     assert_eq!((carried.appended, carried.differing.len()), (1, 0), "{carried:?}");
-    assert!(one_pass(&context, &login, &mut connection, None).await.unwrap().is_nothing());
+    assert!(one_pass(&context, &login, &mut connection, Raise::Nothing).await.unwrap().is_nothing());
     let read = |tx: &Tx<'_>| {
         let mut dates = Vec::new();
         let _ = tx.emails(tx.mailboxes()?[0].id, UidRange::ALL, |m, e| {

@@ -10,6 +10,7 @@ const OPTIONS: CutoverOptions = CutoverOptions {
     times: HoldTimes { finish: Duration::from_secs(5), deadline: Duration::from_secs(20) },
     attempts: 3,
     rollback_window: Duration::from_secs(3600),
+    back_sync: false,
 };
 
 impl Target {
@@ -244,11 +245,12 @@ async fn a_rollback_carries_everything_back_and_leaves_a_copy_that_can_be_cut_ov
     let record = target.until_record(&mover, |r| r.state == State::RolledBack).await;
     assert_eq!(target.route().await, Route::Platform("old".into()));
     let undone = record.cutover.unwrap().rollback.unwrap();
-    assert_eq!((undone.messages, undone.expunged, undone.left), (1, 1, vec![]));
+    let carried = undone.carried;
+    assert_eq!((carried.messages, carried.expunged, carried.left), (1, 1, vec![]));
     // The straggler has UID 6 there and 7 here; the message of here came later there.
     let there = uids_of(&source.account).await;
     let ours = format!("INBOX: 6 is {}", there[5]);
-    assert_eq!((undone.changed_uids, undone.behind), (vec![ours, "INBOX: 7 is 6".to_owned()], vec![]));
+    assert_eq!((undone.changed_uids, carried.behind), (vec![ours, "INBOX: 7 is 6".to_owned()], vec![]));
     assert_eq!(there.len(), 6);
     assert!(there.starts_with(&[1, 3, 4, 5, 6]), "{there:?}");
 
@@ -275,6 +277,54 @@ async fn a_rollback_carries_everything_back_and_leaves_a_copy_that_can_be_cut_ov
     let flip = record.cutover.unwrap().flip.unwrap();
     assert_eq!(flip.differences, Vec::<String>::new());
     assert_eq!(target.uids().await, uids_of(&source.account).await);
+    run.cancel.cancel();
+    run.end().await.unwrap_err();
+    target.assert_sound().await;
+}
+
+#[tokio::test]
+async fn with_back_sync_the_old_side_has_everything_before_anybody_asks() {
+    let (source, target) = (Source::start().await, Target::new().await);
+    source.add(5).await;
+    let mover = target.on_platform(&source).await;
+    target.plan(&mover, &source, MoveOptions { interval: Duration::from_millis(50), ..following() }).await;
+    mover.cutover(target.account, CutoverOptions { back_sync: true, ..OPTIONS }).await.unwrap();
+    // A run that breaks off behind a pass has carried it, and nothing of it is carried or brought over again.
+    mover.faults.break_at("back-synced");
+    let run = target.run(&mover);
+    assert!(matches!(run.end().await, Err(Error::Cancelled)));
+    let run = target.run(&mover);
+    target.until_record(&mover, |r| r.state == State::Verified).await;
+    let account = target.store.account(target.account).await.unwrap();
+    for n in 0..3_u32 {
+        let blobs = account.blobs();
+        let change = move |tx: &sterna_store::Tx<'_>| {
+            let inbox = tx.mailboxes()?[0].id;
+            let body = format!("Subject: here {n}\r\n\r\nhere\r\n");
+            let email = Ingest::whole(&blobs, body.as_bytes(), DateTime::utc(1_790_000_001))?;
+            tx.append(inbox, &email, &Flags::default())?;
+            tx.expunge(inbox, &[UidRange::one(sterna_core::Uid::new(n + 1).unwrap())])
+        };
+        account.write(change).await.unwrap();
+        // The same UIDs, for nothing came to the old side by itself.
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while uids_of(&source.account).await != target.uids().await {
+            assert!(tokio::time::Instant::now() < deadline, "{:#?}", target.record(&mover).await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    // What comes to the old side is still brought over, once.
+    source.add(1).await;
+    target.until_record(&mover, |r| stragglers(r) == 1).await;
+    let told = |r: &Record| r.cutover.as_ref().and_then(|c| c.back_sync.clone()).unwrap_or_default().carried;
+    let record = target.until_record(&mover, |r| told(r).messages == 3 && told(r).expunged == 3).await;
+    assert_eq!((record.state, told(&record).left), (State::Verified, vec![]));
+
+    mover.rollback(target.account, OPTIONS).await.unwrap();
+    let record = target.until_record(&mover, |r| r.state == State::RolledBack).await;
+    let undone = record.cutover.unwrap().rollback.unwrap();
+    assert_eq!((undone.carried.messages, undone.carried.expunged, undone.changed_uids.len()), (0, 0, 0), "{undone:?}");
+    assert_eq!(uids_of(&source.account).await.len(), 6);
     run.cancel.cancel();
     run.end().await.unwrap_err();
     target.assert_sound().await;

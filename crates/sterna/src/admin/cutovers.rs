@@ -34,6 +34,9 @@ pub struct CutoverRequest {
     pub attempts: Option<u32>,
     /// For so long the move can be undone.
     pub rollback_window: Option<Duration>,
+    /// The old side is kept up to date until then.
+    #[serde(default)]
+    pub back_sync: bool,
     /// Also where nobody could log in afterwards.
     #[serde(default)]
     pub without_password: bool,
@@ -67,6 +70,7 @@ fn options(request: &CutoverRequest) -> CutoverOptions {
     options.times.finish = request.finish.unwrap_or(options.times.finish);
     options.attempts = request.attempts.unwrap_or(options.attempts);
     options.rollback_window = request.rollback_window.unwrap_or(options.rollback_window);
+    options.back_sync = request.back_sync;
     options
 }
 
@@ -177,6 +181,7 @@ mod tests {
             finish: None,
             attempts: Some(3),
             rollback_window: None,
+            back_sync: false,
             without_password: false,
             wait: true,
         };

@@ -38,6 +38,10 @@ pub(super) struct Cutover {
     /// For so long the move can be undone, and what still comes to the old side is brought over
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     rollback_window: Option<Duration>,
+    /// Until then, carry what changes here back to the old side as it happens, so that it has everything at any time; without
+    /// this it is carried back when a rollback is asked for
+    #[arg(long)]
+    back_sync: bool,
     /// Also where no password is known here: nobody can log in to the mailbox then until one is set
     #[arg(long)]
     without_password: bool,
@@ -54,10 +58,10 @@ fn hold(text: &str) -> Result<Duration, String> {
 
 impl Cutover {
     pub fn request(self) -> Request {
-        let Cutover { hold, rollback_window, without_password } = self;
+        let Cutover { hold, rollback_window, back_sync, without_password } = self;
         match hold.request(false) {
             Request::Cutover(request) => {
-                Request::Cutover(CutoverRequest { rollback_window, without_password, ..request })
+                Request::Cutover(CutoverRequest { rollback_window, back_sync, without_password, ..request })
             }
             other => other,
         }
@@ -74,6 +78,7 @@ impl Hold {
             finish: self.finish,
             attempts: self.attempts,
             rollback_window: None,
+            back_sync: false,
             without_password: false,
             wait: self.wait,
         })

@@ -222,7 +222,7 @@ mod tests {
             "sterna move start a@b.c --from imap://h --pop3 pop3://h:110?tls=starttls --password-stdin",
             "sterna move status",
             "sterna move receipt a@b.c --json",
-            "sterna move cutover a@b.c d@b.c --deadline 2s --finish 20s --attempts 3 --rollback-window 7d --wait",
+            "sterna move cutover a@b.c d@b.c --deadline 2s --finish 20s --attempts 3 --rollback-window 7d --back-sync --wait",
             "sterna move rollback a@b.c --wait",
         ] {
             assert!(parse(line).is_ok(), "{line}");
@@ -270,6 +270,7 @@ mod tests {
             "sterna move cutover a@b.c --deadline 2",
             "sterna move cutover a@b.c --deadline 1h",
             "sterna move rollback a@b.c --rollback-window 7d",
+            "sterna move rollback a@b.c --back-sync",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use sterna_core::{DateTime, format_bytes};
 
 use super::{SHOWN, text};
-use crate::cutover::{Cutover, Flipped, Undone};
+use crate::cutover::{BackSync, CarriedBack, Cutover, Flipped, Undone};
 use crate::record::Failure;
 
 pub(super) fn render(c: &Cutover, page: &mut String) -> std::fmt::Result {
@@ -15,6 +15,9 @@ pub(super) fn render(c: &Cutover, page: &mut String) -> std::fmt::Result {
     holds(c.failed_holds, c.refusal.as_ref(), page)?;
     if let Some(flip) = &c.flip {
         flipped(flip, page)?;
+    }
+    if let Some(kept) = &c.back_sync {
+        back_sync(kept, page)?;
     }
     for remark in c.remarks.iter().take(SHOWN) {
         writeln!(page, "- {}", text(remark))?;
@@ -63,13 +66,30 @@ fn undoing(u: &Undone, page: &mut String) -> std::fmt::Result {
         writeln!(page, "| back on the platform | {} |", DateTime::utc(at))?;
         writeln!(page, "| hold | {} ms |", u.hold_millis)?;
     }
-    writeln!(page, "| carried back | {} messages, {} |", u.messages, format_bytes(u.bytes))?;
-    writeln!(page, "| changes carried back | {} of flags, {} removed |", u.flags, u.expunged)?;
+    carried(&u.carried, page)?;
     writeln!(page, "| other UIDs on the old side | {} |\n", u.changed_uids.len())?;
-    for line in u.changed_uids.iter().chain(&u.left).chain(&u.behind).chain(&u.remarks).take(SHOWN) {
-        writeln!(page, "- {}", text(line))?;
-    }
-    Ok(())
+    lines(u.changed_uids.iter().chain(told(&u.carried)), page)
+}
+
+fn back_sync(kept: &BackSync, page: &mut String) -> std::fmt::Result {
+    writeln!(page, "\n## The old side, kept up to date\n\n| | |\n|---|---|")?;
+    writeln!(page, "| up to date at | {} |", DateTime::utc(kept.at))?;
+    carried(&kept.carried, page)?;
+    writeln!(page)?;
+    lines(told(&kept.carried), page)
+}
+
+fn carried(c: &CarriedBack, page: &mut String) -> std::fmt::Result {
+    writeln!(page, "| carried back | {} messages, {} |", c.messages, format_bytes(c.bytes))?;
+    writeln!(page, "| changes carried back | {} of flags, {} removed |", c.flags, c.expunged)
+}
+
+fn told(c: &CarriedBack) -> impl Iterator<Item = &String> {
+    c.left.iter().chain(&c.behind).chain(&c.remarks)
+}
+
+fn lines<'l>(lines: impl Iterator<Item = &'l String>, page: &mut String) -> std::fmt::Result {
+    lines.take(SHOWN).try_for_each(|line| writeln!(page, "- {}", text(line)))
 }
 
 #[cfg(test)]
@@ -86,10 +106,13 @@ mod tests {
         };
         let flip = Flipped { hold_millis: 17, stragglers: 2, folders: vec![folder], ..Flipped::default() };
         let rollback = Undone { changed_uids: vec!["INBOX: 9 is 12".into()], at: Some(1), ..Undone::default() };
-        let told = Cutover { flip: Some(flip), rollback: Some(rollback), ..Cutover::default() };
+        let carried = CarriedBack { messages: 3, left: vec!["INBOX, message 8".into()], ..CarriedBack::default() };
+        let back_sync = Some(BackSync { at: 0, carried });
+        let told = Cutover { flip: Some(flip), rollback: Some(rollback), back_sync, ..Cutover::default() };
         let mut page = String::new();
         render(&told, &mut page).unwrap();
-        for part in ["| hold | 17 ms", "2 messages", "**`aaaa", "IN\\|BOX", "INBOX: 9 is 12"] {
+        for part in ["| hold | 17 ms", "2 messages", "**`aaaa", "IN\\|BOX", "INBOX: 9 is 12", "3 messages", "message 8"]
+        {
             assert!(page.contains(part), "{part} in {page}");
         }
     }

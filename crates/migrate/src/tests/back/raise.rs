@@ -24,7 +24,7 @@ impl Moved {
         for _ in 0..10 {
             let mut connection = self.login.open().await.unwrap();
             let until = tokio::time::Instant::now() + PATIENCE;
-            let carried = one_pass(&self.context, &self.login, &mut connection, Some(until)).await.unwrap();
+            let carried = one_pass(&self.context, &self.login, &mut connection, Raise::All(until)).await.unwrap();
             if carried.is_nothing() {
                 sum.behind = carried.behind;
                 return sum;
@@ -167,7 +167,7 @@ async fn a_raise_that_is_broken_off_anywhere_leaves_no_placeholder() {
         let pass = async {
             let mut connection = m.login.open().await?;
             let until = tokio::time::Instant::now() + PATIENCE;
-            one_pass(&m.context, &m.login, &mut connection, Some(until)).await
+            one_pass(&m.context, &m.login, &mut connection, Raise::All(until)).await
         };
         let _ = tokio::time::timeout(pause, pass).await;
         tokio::time::sleep(Duration::from_millis(200)).await;

@@ -1,7 +1,7 @@
 //! Moves as lines for people.
 
 use sterna_core::format_bytes;
-use sterna_migrate::{Cutover, Failure, Flipped, Undone};
+use sterna_migrate::{BackSync, CarriedBack, Cutover, Failure, Flipped, Undone};
 
 use super::time;
 use crate::admin::MoveInfo;
@@ -61,6 +61,9 @@ fn cutover_lines(c: &Cutover) -> String {
             text += &format!("  can be rolled back until {}\n", time(flip.at.saturating_add(window)));
         }
     }
+    if let Some(kept) = &c.back_sync {
+        text += &back_sync_lines(kept);
+    }
     c.remarks.iter().for_each(|remark| text += &format!("  {remark}\n"));
     if let Some(undone) = &c.rollback {
         text += &undone_lines(undone);
@@ -100,15 +103,26 @@ fn undone_lines(u: &Undone) -> String {
     }
     if let Some(at) = u.at {
         text += &format!("  rolled back {} from {}", time(at), hold(u.hold_millis));
-        text += &format!("; {} messages, {} carried back", u.messages, format_bytes(u.bytes));
-        text += &format!(", {} flagged, {} removed there\n", u.flags, u.expunged);
+        text += &format!("; {}\n", carried(&u.carried));
     }
     if !u.changed_uids.is_empty() {
         text += &format!("  {} messages have another UID there; the receipt lists them\n", u.changed_uids.len());
     }
-    u.left.iter().for_each(|left| text += &format!("  stays here: {left}\n"));
-    u.behind.iter().chain(&u.remarks).for_each(|remark| text += &format!("  note: {remark}\n"));
-    text
+    text + &notes(&u.carried)
+}
+
+fn back_sync_lines(kept: &BackSync) -> String {
+    format!("  the old side was up to date {}; {}\n{}", time(kept.at), carried(&kept.carried), notes(&kept.carried))
+}
+
+fn carried(c: &CarriedBack) -> String {
+    let (messages, bytes) = (c.messages, format_bytes(c.bytes));
+    format!("{messages} messages, {bytes} carried back, {} flagged, {} removed there", c.flags, c.expunged)
+}
+
+fn notes(c: &CarriedBack) -> String {
+    let left = c.left.iter().map(|left| format!("  stays here: {left}\n"));
+    left.chain(c.behind.iter().chain(&c.remarks).map(|remark| format!("  note: {remark}\n"))).collect()
 }
 
 fn hold(millis: u64) -> String {
@@ -128,7 +142,12 @@ mod tests {
             text.contains("flipped 1970-01-01 00:01:00 UTC from a hold of 120 ms; 5 sessions handed over, 0 dropped")
         );
         assert!(text.contains("both sides are equal") && text.contains("can be rolled back until 1970-01-15 00:01:00"));
-        cutover.rollback = Some(Undone { at: Some(180), hold_millis: 80, messages: 2, ..Undone::default() });
+        let carried = CarriedBack { messages: 2, left: vec!["INBOX: a message".into()], ..CarriedBack::default() };
+        cutover.back_sync = Some(BackSync { at: 120, carried: carried.clone() });
+        let text = cutover_lines(&cutover);
+        assert!(text.contains("up to date 1970-01-01 00:02:00 UTC; 2 messages, 0 B carried back"), "{text}");
+        assert!(text.contains("stays here: INBOX: a message"), "{text}");
+        cutover.rollback = Some(Undone { at: Some(180), hold_millis: 80, carried, ..Undone::default() });
         let text = cutover_lines(&cutover);
         assert!(text.contains("rolled back 1970-01-01 00:03:00 UTC from a hold of 80 ms; 2 messages"), "{text}");
         assert!(!text.contains("can be rolled back"), "{text}");
