@@ -218,3 +218,30 @@ fn a_folder_that_is_deleted_here_does_not_come_back() {
     client.logout();
     world.new.check();
 }
+
+#[test]
+fn a_session_that_cannot_be_parked_is_told_to_reconnect_and_counted() {
+    let world = World::new();
+    login(&world).logout();
+    let large = [&b"Subject: large\r\n\r\n"[..], &b"0123456789abcdef\r\n".repeat(2_000_000)].concat();
+    assert!(world.old.login(&world.user).append(b"INBOX", "", None, &large).is_ok());
+    world.follow();
+    let mut idle = login(&world);
+    idle.select("INBOX");
+    idle.idle();
+    // It asked for more than anything on the way can hold, and does not read.
+    let mut busy = world.new.login(&world.user);
+    busy.ok("SELECT INBOX");
+    busy.start("FETCH * BODY[]");
+    std::thread::sleep(QUIET);
+    world.cut_over();
+    let status = world.new.cli(&["move", "status", &world.user.login], "").stdout;
+    assert!(status.contains("1 sessions handed over, 1 dropped"), "{status}");
+    busy.cut();
+    idle.done();
+    let mut again = login(&world);
+    again.select("INBOX");
+    again.logout();
+    idle.logout();
+    world.new.check();
+}

@@ -44,6 +44,8 @@ fn sessions_of_another_node_are_handed_over() {
     let mut here = LiveClient::login(first.port(), &user.login, &user.password);
     here.select("INBOX");
     first.cli(&["move", "cutover", &user.login, "--wait"], "").success();
+    let told = status(&first, &user);
+    assert!(told.contains("2 sessions handed over, 0 dropped"), "{told}");
     idle.silence(Duration::from_millis(300));
     assert!(here.append("INBOX", "", &message("after", 500)).is_some());
     idle.wait_for(SOON, |event| *event == Event::Exists(6));

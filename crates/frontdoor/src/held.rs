@@ -68,6 +68,8 @@ pub struct Held {
     deadline: Instant,
     /// When round 1 began.
     parking: Option<Instant>,
+    /// Relayed sessions then.
+    found: usize,
     ended: bool,
 }
 
@@ -79,7 +81,8 @@ impl Door {
         let store = &self.0.store;
         let hold = store.begin_hold(account, times.finish + times.deadline + MARGIN).await?;
         let deadline = Instant::now() + times.finish;
-        let mut held = Held { door: self.clone(), node: store.node(), hold, deadline, parking: None, ended: false };
+        let mut held =
+            Held { door: self.clone(), node: store.node(), hold, deadline, parking: None, found: 0, ended: false };
         held.signal();
         step::reached("hold placed").await;
         // Who has not finished is cut off by the next round.
@@ -89,9 +92,11 @@ impl Door {
         }
         held.deadline = Instant::now() + times.deadline;
         held.parking = Some(Instant::now());
+        let found = held.parked_here();
         held.hold = store.next_round(&held.hold, times.deadline + MARGIN).await?;
         held.signal();
         held.answered().await?;
+        held.found = found + held.parked_elsewhere().await?;
         Ok(held)
     }
 }
@@ -112,9 +117,25 @@ impl Held {
         self.deadline
     }
 
-    /// Relayed sessions of this node that are parked.
-    pub fn parked(&self) -> usize {
+    /// Relayed sessions when they were asked to park. Of other nodes, those that did.
+    pub fn found(&self) -> usize {
+        self.found
+    }
+
+    /// Relayed sessions that are parked, on all nodes.
+    pub async fn parked(&self) -> Result<usize, HoldError> {
+        Ok(self.parked_here() + self.parked_elsewhere().await?)
+    }
+
+    fn parked_here(&self) -> usize {
         self.door.0.floor.sessions(self.hold.account, Kind::Parks)
+    }
+
+    async fn parked_elsewhere(&self) -> Result<usize, HoldError> {
+        match self.door.0.store.shared() {
+            true => Ok(self.door.0.store.parked_elsewhere(&self.hold, &self.node).await?),
+            false => Ok(0),
+        }
     }
 
     /// Asks all parked sessions whether anything changed that they know nothing of, and waits until all have looked.

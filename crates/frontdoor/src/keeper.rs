@@ -155,7 +155,8 @@ async fn answer(floor: Floor, store: Store, hold: Hold, node: String) {
             return;
         }
     }
-    if let Err(error) = store.answer_hold(&hold, &node).await {
+    let parked = floor.sessions(hold.account, Kind::Parks);
+    if let Err(error) = store.answer_hold(&hold, &node, parked).await {
         tracing::warn!(%error, account = %hold.account, "a hold cannot be answered");
     }
 }

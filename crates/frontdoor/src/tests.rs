@@ -113,7 +113,7 @@ async fn sessions_park_new_logins_wait_and_all_go_on_by_the_new_route() {
     store.add_job(house.anne, JobKind::Move).await.unwrap();
     let lease = store.claim_one(house.anne, JobKind::Move, Duration::from_secs(9)).await.unwrap().unwrap();
     let mut held = house.door.hold(house.anne, times(2_000)).await.unwrap();
-    assert_eq!(held.parked(), 1);
+    assert_eq!((held.found(), held.parked().await.unwrap()), (1, 1));
     let waiting = tokio::spawn({
         let door = house.door.clone();
         async move { door.enter(HOME, b"anne@example.org", b"right", Kind::Parks, &mut 0).await }

@@ -59,7 +59,7 @@ impl Run<'_> {
     }
 
     async fn under_hold(&mut self, mut held: Held, open: &mut Connection, baseline: &Baseline) -> Result<()> {
-        let (parked, deadline) = (held.parked(), held.deadline());
+        let deadline = held.deadline();
         self.at("held").await?;
         let passes = tokio::time::timeout_at(deadline, self.final_passes(&mut held, open, baseline));
         let last = match passes.await {
@@ -74,7 +74,7 @@ impl Run<'_> {
             }
         };
         self.at("compared").await?;
-        let flip = self.flip(&held, parked, last).await?;
+        let flip = self.flip(&held, last).await?;
         self.at("flipping").await?;
         match self.store.flip(self.lease, flip).await {
             Ok(_) => {
@@ -113,20 +113,21 @@ impl Run<'_> {
     }
 
     /// The record of the flip, and all that the directory wants to know for it.
-    async fn flip(&mut self, held: &Held, parked: usize, last: Final) -> Result<Flip> {
+    async fn flip(&mut self, held: &Held, last: Final) -> Result<Flip> {
         let routed = self.store.routed_by_id(self.lease.account).await?;
         let routed = routed.ok_or(Error::NoMove(self.lease.account))?;
         let still = |cutover: &&mut Cutover| routed.route == Route::Platform(cutover.platform.clone());
         let cutover = self.record.cutover.as_mut().filter(still);
         let cutover = cutover.ok_or_else(|| Error::Invalid("the account's route was changed meanwhile".into()))?;
         let now = self.store.clock().unix();
-        let survived = held.parked().min(parked) as u64;
+        let found = held.found();
+        let survived = held.parked().await?.min(found);
         cutover.refusal = None;
         cutover.flip = Some(Flipped {
             at: now,
             hold_millis: u64::try_from(held.lasted().as_millis()).unwrap_or(u64::MAX),
-            sessions: survived,
-            sessions_dropped: parked as u64 - survived,
+            sessions: survived as u64,
+            sessions_dropped: (found - survived) as u64,
             passes: last.passes,
             messages: last.carried.messages,
             bytes: last.carried.bytes,

@@ -69,9 +69,10 @@ pub struct Flipped {
     pub at: i64,
     /// How long sessions were parked, milliseconds.
     pub hold_millis: u64,
-    /// Sessions of this node that were parked and handed over.
+    /// Sessions that were parked and handed over, on all nodes.
     pub sessions: u64,
-    /// Sessions that were parked and had ended before the flip.
+    /// Sessions that had ended before the flip: they could not be parked in time, or left. Of nodes other than the move's, those
+    /// that had parked before.
     pub sessions_dropped: u64,
     /// Passes under the hold.
     pub passes: u32,

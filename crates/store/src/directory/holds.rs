@@ -171,16 +171,32 @@ impl Store {
             .await
     }
 
-    /// Writes that all sessions of an account that a node has did what the hold's round asked.
-    pub async fn answer_hold(&self, hold: &Hold, node: &str) -> Result<()> {
+    /// Writes that all sessions of an account that a node has did what the hold's round asked, and how many of them are parked.
+    pub async fn answer_hold(&self, hold: &Hold, node: &str, parked: usize) -> Result<()> {
         let (hold, node) = (*hold, node.to_owned());
         self.directory()
             .write(move |tx| {
                 tx.execute(
-                    "UPDATE presence SET token = ?3, round = ?4 WHERE account_id = ?1 AND node = ?2",
-                    vals![hold.account, &node, hold.token, hold.round],
+                    "UPDATE presence SET token = ?3, round = ?4, parked = ?5 WHERE account_id = ?1 AND node = ?2",
+                    vals![hold.account, &node, hold.token, hold.round, i64::try_from(parked).unwrap_or(i64::MAX)],
                 )?;
                 Ok(())
+            })
+            .await
+    }
+
+    /// Sessions that are parked on nodes other than `but`, as those answered last.
+    pub async fn parked_elsewhere(&self, hold: &Hold, but: &str) -> Result<usize> {
+        let (hold, but) = (*hold, but.to_owned());
+        self.directory()
+            .read(move |tx| {
+                let parked = tx.query(
+                    "SELECT p.parked FROM presence p JOIN node n ON n.name = p.node \
+                     WHERE p.account_id = ?1 AND n.until > ?2 AND p.node <> ?3 AND p.token = ?4",
+                    vals![hold.account, tx.db_millis()?, &but, hold.token],
+                    |r| r.u64(0),
+                )?;
+                Ok(usize::try_from(parked.into_iter().sum::<u64>()).unwrap_or(usize::MAX))
             })
             .await
     }

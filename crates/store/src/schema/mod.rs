@@ -19,6 +19,7 @@ pub(crate) static POSTGRES: &[&str] = &[
     include_str!("postgres_2.sql"),
     include_str!("postgres_3.sql"),
     include_str!("postgres_4.sql"),
+    include_str!("postgres_5.sql"),
 ];
 
 /// The directory's database.
@@ -29,5 +30,6 @@ pub(crate) static DIRECTORY: Schema = Schema {
         include_str!("directory_2.sql"),
         include_str!("directory_3.sql"),
         include_str!("directory_4.sql"),
+        include_str!("directory_5.sql"),
     ],
 };
