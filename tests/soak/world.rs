@@ -320,6 +320,8 @@ impl Drop for World {
         if !std::thread::panicking() {
             return;
         }
+        let mut direct = servers.dovecot.login(&self.user);
+        let names = direct.command("LIST \"\" \"*\"").untagged.iter().map(|r| r.text()).collect::<Vec<_>>().join("\n");
         let listed = |arguments: &[&str]| servers.sterna.cli(arguments, "").stdout;
         let home = servers.dovecot.home(ADDRESS);
         let files = std::process::Command::new("find").arg(home).args(["-printf", "%P %y %s\\n"]).output();
@@ -327,6 +329,7 @@ impl Drop for World {
             ("operations", self.log.join("\n")),
             ("sterna", servers.sterna.log()),
             ("dovecot", servers.dovecot.log()),
+            ("names", names),
             ("files", files.map(|found| String::from_utf8_lossy(&found.stdout).into_owned()).unwrap_or_default()),
             ("status", listed(&["move", "status", ADDRESS, "--json"])),
         ];

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use sterna_core::{MailboxId, Uid, UidValidity};
-use sterna_imap::client::{Connection, ErrorKind};
+use sterna_imap::client::Connection;
 use sterna_imap::codec::sequence::NumberSet;
 use sterna_store::{MoveFolder, Tx};
 
@@ -46,7 +46,7 @@ impl Run<'_> {
     ) -> Result<()> {
         let selected = match connection.select(&folder.name, true, None).await {
             Ok(selected) => selected,
-            Err(e) if matches!(*e.kind, ErrorKind::No { .. } | ErrorKind::Bad { .. }) => {
+            Err(e) if e.is_refusal() => {
                 return self.note_straggling(folder, e.to_string()).await;
             }
             Err(e) => return Err(e.into()),
@@ -124,7 +124,7 @@ fn begin(
     validity: UidValidity,
     found: &NumberSet,
 ) -> sterna_store::Result<Option<(Arc<FolderJob>, NumberSet)>> {
-    let (mailbox, both) = whose(tx, folder, known)?;
+    let Owned { mailbox, both, is_new } = whose(tx, folder, known)?;
     let mut cursor = match tx.move_folder(&folder.wire)? {
         Some(known) => Cursor::read(&known.cursor).map_err(|e| sterna_store::Error::Corrupt(e.to_string()))?,
         None => Cursor { created: true, ..Cursor::default() },
@@ -137,8 +137,8 @@ fn begin(
     let wanted = wanted.difference(&before).difference(&both);
     let mailbox = match mailbox {
         Some(mailbox) => mailbox,
-        // Deleted here, or made there since the flip: only new messages need a place.
-        None if wanted.is_empty() => return Ok(None),
+        // Deleted here: only new messages need a place.
+        None if wanted.is_empty() && !is_new => return Ok(None),
         None => apply::place(tx, folder)?,
     };
     cursor.uid_validity = validity.get();
@@ -154,22 +154,29 @@ fn begin(
     Ok(Some((Arc::new(job), wanted)))
 }
 
-/// The mailbox of a folder, unless it is gone here; and UIDs of messages there that are here, or were: what an unfinished
-/// rollback carried to a folder is not new there, even if its mailbox was deleted meanwhile.
-fn whose(
-    tx: &Tx<'_>,
-    folder: &SourceFolder,
-    known: Option<MoveFolder>,
-) -> sterna_store::Result<(Option<MailboxId>, NumberSet)> {
+/// What is here of a folder of the old side.
+struct Owned {
+    /// Its mailbox, unless it is gone.
+    mailbox: Option<MailboxId>,
+    /// UIDs of messages there that are here, or were: what was carried back to it is not new there, even if its mailbox was
+    /// deleted meanwhile.
+    both: NumberSet,
+    /// Neither the move nor the way back knew it: it was made there since the flip, or no listing had shown it before.
+    is_new: bool,
+}
+
+fn whose(tx: &Tx<'_>, folder: &SourceFolder, known: Option<MoveFolder>) -> sterna_store::Result<Owned> {
     let carried = back::places(tx)?.into_iter().filter(|(_, source, _)| *source == folder.wire).map(|(id, ..)| id);
+    let known_before = known.is_some();
     let owners: Vec<MailboxId> = carried.chain(known.and_then(|known| known.mailbox)).collect();
     let (mut mailbox, mut both) = (None, NumberSet::new());
+    let is_new = owners.is_empty() && !known_before;
     for owner in owners {
         let there = back::on_both_sides(tx, owner)?.into_iter().map(|m| m.there).collect();
         both = both.union(&there);
         mailbox = mailbox.or(tx.find_mailbox(owner)?.filter(|m| m.selectable).map(|m| m.id));
     }
-    Ok((mailbox, both))
+    Ok(Owned { mailbox, both, is_new })
 }
 
 /// Messages, and their bytes, that were brought over since the flip.

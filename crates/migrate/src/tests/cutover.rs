@@ -283,6 +283,38 @@ async fn a_rollback_carries_everything_back_and_leaves_a_copy_that_can_be_cut_ov
 }
 
 #[tokio::test]
+async fn a_folder_that_is_made_on_the_old_side_comes_over_empty_and_stays_deleted_here() {
+    let (source, target) = (Source::start().await, Target::new().await);
+    source.add(1).await;
+    let mover = target.on_platform(&source).await;
+    target.plan(&mover, &source, MoveOptions { interval: Duration::from_millis(50), ..following() }).await;
+    mover.cutover(target.account, OPTIONS).await.unwrap();
+    let run = target.run(&mover);
+    target.until_record(&mover, |r| r.state == State::Verified).await;
+    let make = |tx: &sterna_store::Tx<'_>| tx.create_mailbox(&sterna_store::NewMailbox::named("Late")).map(drop);
+    source.account.write(make).await.unwrap();
+    let account = target.store.account(target.account).await.unwrap();
+    let find = |tx: &sterna_store::Tx<'_>| Ok(tx.mailbox_tree()?.find("Late").map(|late| late.id));
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let late = loop {
+        match account.read(find).await.unwrap() {
+            Some(late) => break late,
+            None => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+        assert!(tokio::time::Instant::now() < deadline);
+    };
+    account.write(move |tx| tx.delete_mailbox(late)).await.unwrap();
+    // Several looks at the old side later it is not here again.
+    source.add(1).await;
+    target.until_record(&mover, |r| stragglers(r) == 1).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(account.read(find).await.unwrap(), None);
+    run.cancel.cancel();
+    run.end().await.unwrap_err();
+    target.assert_sound().await;
+}
+
+#[tokio::test]
 async fn with_back_sync_the_old_side_has_everything_before_anybody_asks() {
     let (source, target) = (Source::start().await, Target::new().await);
     source.add(5).await;
