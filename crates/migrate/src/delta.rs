@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use sterna_core::{Flags, MailboxId, ModSeq, Uid, UidValidity};
 use sterna_imap::client::{Connection, Known, Selected};
+use sterna_imap::codec::mailbox::MailboxName;
 use sterna_imap::codec::response_parser::Fetch;
 use sterna_imap::codec::sequence::NumberSet;
 use sterna_store::{Account, Keysets, MailboxIndex, StoredFlags, UidRange};
@@ -93,14 +94,14 @@ pub(crate) async fn compare(
     if resynced && let Some(delta) = from_resync(&mut local, cursor, selected) {
         // All that was here may be gone and others have come: then it is not empty.
         if selected.exists == 0 && !delta.gone.is_empty() {
-            confirm_empty(login, folder, cursor).await?;
+            confirm_empty(login, &folder.name, cursor).await?;
         }
         return Ok(delta);
     }
     let uids = uids(connection, folder, selected).await?;
     let mut delta = Delta { gone: local.brought.difference(&uids), ..Delta::default() };
     if uids.is_empty() && !local.brought.is_empty() {
-        confirm_empty(login, folder, cursor).await?;
+        confirm_empty(login, &folder.name, cursor).await?;
     }
     // Dealt with, at the source, and not here: removed by somebody here, or lost by a source that answered wrongly.
     let absent = uids.intersection(&cursor.done).difference(&local.all).difference(&cursor.missing);
@@ -167,9 +168,14 @@ async fn uids(connection: &mut Connection, folder: &SourceFolder, selected: &Sel
 }
 
 /// A folder that is suddenly empty must be so for a second connection, too.
-async fn confirm_empty(login: &Login, folder: &SourceFolder, cursor: &Cursor) -> Result<()> {
+pub(crate) async fn confirm_empty(login: &Login, name: &MailboxName, cursor: &Cursor) -> Result<()> {
     let mut second = login.open().await?;
-    let selected = second.select(&folder.name, true, None).await?;
+    let selected = match second.select(name, true, None).await {
+        Err(e) if e.is_refusal() => {
+            return Err(Error::Doubtful(format!("\"{}\" seemed empty and cannot be opened: {e}", name.as_str())));
+        }
+        selected => selected?,
+    };
     let same = selected.uid_validity.map(UidValidity::get) == Some(cursor.uid_validity);
     let at = second.at().to_owned();
     // Only a courtesy: the answer is in.
@@ -178,7 +184,7 @@ async fn confirm_empty(login: &Login, folder: &SourceFolder, cursor: &Cursor) ->
         true => Ok(()),
         false => Err(Error::Doubtful(format!(
             "{at}: \"{}\" seemed empty and is not; it will be looked at again",
-            folder.shown()
+            name.as_str()
         ))),
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use sterna_core::{MailboxId, ModSeq, Uid, UidValidity};
-use sterna_imap::client::{Connection, ErrorKind, Selected};
+use sterna_imap::client::{Connection, Selected};
 use sterna_imap::codec::response_parser::MailboxStatus;
 use sterna_store::Tx;
 use tokio::sync::{Mutex, mpsc};
@@ -118,7 +118,7 @@ impl<'p> Pass<'p> {
         let known = delta::known(&cursor);
         let selected = match connection.select(&folder.name, true, known.as_ref()).await {
             Ok(selected) => selected,
-            Err(e) if matches!(*e.kind, ErrorKind::No { .. } | ErrorKind::Bad { .. }) => {
+            Err(e) if e.is_refusal() => {
                 return self.refuse(folder, &e.to_string()).await;
             }
             Err(e) => return Err(e.into()),
@@ -137,11 +137,20 @@ impl<'p> Pass<'p> {
                 None => return Ok(()),
             },
         };
-        let subject = Subject { login: self.login, account: &self.context.account, folder, mailbox, cursor: &cursor };
-        let delta = delta::compare(connection, &subject, &selected, resynced).await?;
         let job = Arc::new(FolderJob::new(folder.name.clone(), folder.wire.clone(), mailbox, validity));
+        let carried = async {
+            let account = &self.context.account;
+            let subject = Subject { login: self.login, account, folder, mailbox, cursor: &cursor };
+            let delta = delta::compare(connection, &subject, &selected, resynced).await?;
+            self.transfer(connection, &job, &delta).await?;
+            Ok(delta)
+        };
+        let delta = match carried.await {
+            // It was deleted under the connection.
+            Err(Error::Source(error)) if error.is_refusal() => return self.refuse(folder, &error.to_string()).await,
+            carried => carried?,
+        };
         let state = state(&selected, validity, &delta, &cursor);
-        self.transfer(connection, &job, &delta).await?;
         let pending = Pending { job, delta, state };
         // What costs nothing is written at once; a long transfer is waited for at the end of the pass.
         if self.fetchers.is_none() {

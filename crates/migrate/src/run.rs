@@ -247,7 +247,7 @@ impl Run<'_> {
         }
         let mut idle = match open.idle().await {
             Ok(idle) => idle,
-            Err(e) if matches!(*e.kind, ErrorKind::NotOffered(_) | ErrorKind::No { .. } | ErrorKind::Bad { .. }) => {
+            Err(e) if e.is_refusal() || matches!(*e.kind, ErrorKind::NotOffered(_)) => {
                 tokio::select! {
                     () = tokio::time::sleep(interval) => {}
                     () = news_for_old_side => {}

@@ -34,6 +34,11 @@ impl Error {
         self.kind.retry()
     }
 
+    /// Whether the server said NO or BAD for good: not now, but to what was asked.
+    pub fn is_refusal(&self) -> bool {
+        matches!(*self.kind, ErrorKind::No { .. } | ErrorKind::Bad { .. })
+    }
+
     /// Whether the connection may go on being used: the server only refused a command.
     pub fn connection_usable(&self) -> bool {
         use ErrorKind::*;

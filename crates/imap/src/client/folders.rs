@@ -36,7 +36,7 @@ impl Connection {
             true => match self.run(self.extended_list(), |r| listing.take(r)).await {
                 Ok(_) => false,
                 // Offered and then not understood: some servers do. The plain commands always work.
-                Err(e) if matches!(*e.kind, ErrorKind::Bad { .. } | ErrorKind::No { .. }) => true,
+                Err(e) if e.is_refusal() => true,
                 Err(e) => return Err(e),
             },
             false => true,
@@ -86,7 +86,7 @@ impl Connection {
         self.finish(list, |r| listing.take(r)).await?;
         match self.finish(lsub, |r| listing.take(r)).await {
             // A server without subscriptions.
-            Err(e) if !matches!(*e.kind, ErrorKind::No { .. } | ErrorKind::Bad { .. }) => Err(e),
+            Err(e) if !e.is_refusal() => Err(e),
             _ => Ok(()),
         }
     }

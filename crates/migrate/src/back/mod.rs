@@ -233,7 +233,9 @@ pub(crate) async fn pass(
         }
     }
     for folder in gone {
-        back.remove(&folder).await?;
+        if let Err(error) = back.remove(&folder).await {
+            back.leave(&folder, error).await?;
+        }
     }
     Ok(())
 }
@@ -341,7 +343,7 @@ impl Back<'_> {
 
 /// The server says no, and the connection is as good as before.
 fn is_refusal(error: &ClientError) -> bool {
-    matches!(*error.kind, ErrorKind::No { .. } | ErrorKind::Bad { .. } | ErrorKind::NotOffered(_))
+    error.is_refusal() || matches!(*error.kind, ErrorKind::NotOffered(_))
 }
 
 /// UIDs in a set.

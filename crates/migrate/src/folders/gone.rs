@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 
 use sterna_core::{MailboxId, Role};
-use sterna_imap::client::{Connection, ErrorKind};
+use sterna_imap::client::Connection;
 use sterna_imap::codec::mailbox::MailboxName;
 use sterna_imap::codec::sequence::NumberSet;
 use sterna_store::{MoveFolder, Tx, UidRange};
@@ -30,7 +30,7 @@ pub(crate) async fn remove(connection: &mut Connection, context: &Context, listi
         match connection.select(&name, true, None).await {
             // It is there after all: the next listing will show it.
             Ok(_) => continue,
-            Err(e) if matches!(*e.kind, ErrorKind::No { .. } | ErrorKind::Bad { .. }) => {}
+            Err(e) if e.is_refusal() => {}
             Err(e) => return Err(e.into()),
         }
         context.account.write(move |tx| forget(tx, &folder)).await?;

@@ -8,7 +8,7 @@ mod roles;
 use std::collections::{BTreeMap, HashSet};
 
 use sterna_core::Role;
-use sterna_imap::client::{Connection, ErrorKind, Folder};
+use sterna_imap::client::{Connection, Folder};
 use sterna_imap::codec::mailbox::MailboxName;
 use sterna_imap::codec::response_parser::{MailboxStatus, Response};
 
@@ -179,7 +179,7 @@ async fn subscriptions(connection: &mut Connection) -> Result<Vec<MailboxName>> 
         .await;
     match result {
         // IMAP4rev2 has no LSUB; a server may keep no subscriptions.
-        Err(e) if !matches!(*e.kind, ErrorKind::No { .. } | ErrorKind::Bad { .. }) => Err(e.into()),
+        Err(e) if !e.is_refusal() => Err(e.into()),
         _ => Ok(names),
     }
 }

@@ -1,7 +1,7 @@
 //! Walks both sides of every folder in step and counts what differs.
 
 use sterna_core::{MailboxId, ModSeq, Uid, UidValidity};
-use sterna_imap::client::{Connection, ErrorKind};
+use sterna_imap::client::Connection;
 use sterna_imap::codec::sequence::NumberSet;
 use sterna_store::{Account, MoveFolder};
 
@@ -93,7 +93,7 @@ async fn folder_of_source(
     let mut result = FolderComparison { name: folder.shown().to_owned(), ..FolderComparison::default() };
     let selected = match connection.select(&folder.name, true, None).await {
         Ok(selected) => selected,
-        Err(e) if matches!(*e.kind, ErrorKind::No { .. } | ErrorKind::Bad { .. }) => {
+        Err(e) if e.is_refusal() => {
             result.refused = Some(e.to_string());
             return Ok(result);
         }

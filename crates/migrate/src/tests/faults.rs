@@ -37,3 +37,13 @@ async fn a_folder_whose_messages_are_all_others_is_not_taken_for_an_empty_one() 
     assert_eq!(target.uids().await, [4, 5]);
     target.assert_sound().await;
 }
+
+#[tokio::test]
+async fn a_folder_that_is_emptied_and_deleted_while_it_is_looked_at_is_looked_at_again() {
+    let source = Source::start().await;
+    let (spec, secret) = spec(&source);
+    let login = crate::session::Login::new(&spec, secret);
+    let gone = sterna_imap::codec::mailbox::MailboxName::from_text("Gone");
+    let error = crate::delta::confirm_empty(&login, &gone, &crate::cursor::Cursor::default()).await.unwrap_err();
+    assert!(matches!(error, crate::Error::Doubtful(_)), "{error:?}");
+}

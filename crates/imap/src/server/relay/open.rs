@@ -82,7 +82,7 @@ async fn tell_client(connection: &mut Connection, peer: std::net::SocketAddr) ->
     ));
     // NO and BAD are the server's opinion of what it is told, nothing more.
     match connection.run(command, |_| {}).await {
-        Err(error) if !matches!(*error.kind, ErrorKind::No { .. } | ErrorKind::Bad { .. }) => Err(error),
+        Err(error) if !error.is_refusal() => Err(error),
         _ => Ok(()),
     }
 }
