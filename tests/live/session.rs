@@ -245,3 +245,30 @@ fn a_session_that_cannot_be_parked_is_told_to_reconnect_and_counted() {
     idle.logout();
     world.new.check();
 }
+
+#[test]
+fn a_folder_that_the_old_server_shows_to_new_sessions_only_moves() {
+    let world = World::new();
+    login(&world).logout();
+    world.follow();
+    let folders = || {
+        let status = world.new.json(&["move", "status", &world.user.login], "");
+        status[0]["folders"].as_u64().expect("a number of folders")
+    };
+    let before = folders();
+    // To those who have listed before, Dovecot 2.3 does not list what a session makes that has renamed something.
+    let mut user = world.new.login(&world.user);
+    user.ok("CREATE Before");
+    user.ok("RENAME Before Renamed");
+    world::deliver(&world.new, &world.user, "wakes the move");
+    let begun = Instant::now();
+    while folders() == before {
+        assert!(begun.elapsed() < SOON, "the renamed folder was not seen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    user.ok("CREATE Made");
+    world.cut_over();
+    let mut fresh = world.new.login(&world.user);
+    assert!(fresh.command("SELECT Made").is_ok(), "it stayed behind");
+    world.new.check();
+}

@@ -25,6 +25,17 @@ pub enum Reply {
     Lost,
 }
 
+impl Reply {
+    /// The answer, or why there is none.
+    pub fn ok(self) -> Result<Answer, String> {
+        match self {
+            Reply::Ok(answer) => Ok(answer),
+            Reply::Refused(text) => Err(text),
+            Reply::Lost => Err("the connection was lost".into()),
+        }
+    }
+}
+
 #[derive(Default)]
 pub struct Answer {
     pub untagged: Vec<Response>,

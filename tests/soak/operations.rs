@@ -7,8 +7,8 @@ use sterna_tests::wire::{fetch, quote};
 use crate::client::{Answer, Meanwhile, Reply};
 use crate::model::{Copy, Part};
 use crate::view::{FlagSet, Progress, flag_set};
-use crate::wire::deliver;
-use crate::world::{ADDRESS, World, identity};
+use crate::wire::{HEADER, deliver, identity};
+use crate::world::{ADDRESS, World};
 
 const FLAGS: [&str; 8] = ["\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft", "$Forwarded", "Work", "later"];
 
@@ -331,7 +331,7 @@ impl World {
         let Some(answer) = self.changed(n, reply, parts) else { return };
         let told = answer.untagged.iter().filter_map(fetch).find_map(|(_, items)| {
             let text = items.get("BODY[]")?.bytes()?.to_vec();
-            Some((identity(items.get("BODY[HEADER.FIELDS (MESSAGE-ID)]")?)?, text))
+            Some((identity(items.get(HEADER)?)?, text))
         });
         let Some((told, text)) = told else { self.clients[n].fails(&format!("{id} is not told")) };
         if told != id || !(text.ends_with(&message(&id, false)) || text.ends_with(&message(&id, true))) {

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
-use sterna_tests::wire::Response;
+use sterna_tests::wire::{Response, Value};
 
 /// A session that is silent for longer hangs, which no fault of the run excuses.
 const READ: Duration = Duration::from_secs(40);
@@ -81,6 +81,15 @@ fn literal(line: &[u8]) -> Option<usize> {
     let line = line.strip_suffix(b"\r\n")?.strip_suffix(b"}")?;
     let digits = &line[line.iter().rposition(|b| *b == b'{')? + 1..];
     std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// Under which the identity of a message comes.
+pub const HEADER: &str = "BODY[HEADER.FIELDS (MESSAGE-ID)]";
+
+/// The identity in a Message-ID field.
+pub fn identity(value: &Value) -> Option<String> {
+    let text = value.text()?;
+    Some(text.split_once('<')?.1.split('@').next()?.to_owned())
 }
 
 /// Hands a message over by LMTP. `Ok(true)`: taken; `Ok(false)`: refused; an error: nobody knows.

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use sterna_tests::wire::{Value, fetch, quote};
 use sterna_tests::{Dovecot, DovecotOptions, SternaConfig, SternaServer, Tap, User};
 
-use crate::client::{Answer, Client, Mode, Reply};
+use crate::client::{Client, Mode, Reply};
 use crate::model::{Copy, Folder, Model, Seen};
 use crate::random::Random;
 use crate::view::flag_set;
+use crate::wire::{HEADER, identity};
 
 /// What is late by more than this is missing.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -142,7 +143,7 @@ impl World {
                 format!("UID STORE {uid} +FLAGS.SILENT (\\Deleted)"),
                 format!("UID EXPUNGE {uid}"),
             ] {
-                ok(client.command(&command))?;
+                client.command(&command).ok()?;
             }
         }
         if !seen.doubled.is_empty() {
@@ -163,8 +164,8 @@ impl World {
             let flags = flags.cloned().collect::<Vec<_>>().join(" ");
             self.note(format!("a keyword of {id} in {folder} was lost with a killed Dovecot: set to ({flags})"));
             let mut client = self.fresh()?;
-            ok(client.command(&format!("SELECT {}", quote(folder))))?;
-            ok(client.command(&format!("UID STORE {uid} FLAGS.SILENT ({flags})")))?;
+            client.command(&format!("SELECT {}", quote(folder))).ok()?;
+            client.command(&format!("UID STORE {uid} FLAGS.SILENT ({flags})")).ok()?;
             return Err("a keyword had no name".into());
         }
         Ok(())
@@ -190,7 +191,7 @@ impl World {
     /// All mailboxes as a fresh client sees them.
     fn look(&mut self) -> Result<Seen, String> {
         let mut client = self.fresh()?;
-        let listed = ok(client.command("LIST \"\" \"*\""))?;
+        let listed = client.command("LIST \"\" \"*\"").ok()?;
         let mut seen = Seen::default();
         for response in &listed.untagged {
             let Some(rest) = response.strip("* LIST ") else { continue };
@@ -213,7 +214,7 @@ impl World {
                 seen.folders.insert(name, folder);
             }
         }
-        ok(client.command("LOGOUT"))?;
+        client.command("LOGOUT").ok()?;
         Ok(seen)
     }
 
@@ -231,15 +232,16 @@ impl World {
         name: &str,
         doubled: &mut Vec<(String, String, u32)>,
     ) -> Result<Folder, String> {
-        let opened = ok(client.command(&format!("EXAMINE {}", quote(name)))).map_err(|why| format!("{name}: {why}"))?;
+        let opened =
+            client.command(&format!("EXAMINE {}", quote(name))).ok().map_err(|why| format!("{name}: {why}"))?;
         let validity = opened.code("UIDVALIDITY").and_then(|v| v.parse().ok()).ok_or("no UIDVALIDITY")?;
         let count = opened.untagged.iter().filter_map(|r| r.text().strip_suffix(" EXISTS").map(str::to_owned)).next();
         let items = "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])";
         let mut folder = Folder::new();
         let mut fetched = 0;
-        for response in ok(client.command(&format!("UID FETCH 1:* {items}")))?.untagged {
+        for response in client.command(&format!("UID FETCH 1:* {items}")).ok()?.untagged {
             let Some((_, told)) = fetch(&response) else { continue };
-            let Some(id) = told.get("BODY[HEADER.FIELDS (MESSAGE-ID)]").and_then(identity) else { continue };
+            let Some(id) = told.get(HEADER).and_then(identity) else { continue };
             let number = |name: &str| told.get(name).and_then(Value::number);
             let uid = number("UID").and_then(|uid| u32::try_from(uid).ok()).ok_or("FETCH without UID")?;
             fetched += 1;
@@ -337,18 +339,4 @@ impl Drop for World {
             let _ = std::fs::write(directory.join(name), text);
         }
     }
-}
-
-fn ok(reply: Reply) -> Result<Answer, String> {
-    match reply {
-        Reply::Ok(answer) => Ok(answer),
-        Reply::Refused(text) => Err(text),
-        Reply::Lost => Err("the connection was lost".into()),
-    }
-}
-
-/// The identity in a Message-ID field.
-pub fn identity(value: &Value) -> Option<String> {
-    let text = value.text()?;
-    Some(text.split_once('<')?.1.split('@').next()?.to_owned())
 }

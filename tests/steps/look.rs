@@ -3,22 +3,23 @@
 use sterna_tests::User;
 use sterna_tests::wire::{Value, fetch, quote};
 
-use crate::client::{Answer, Client, Mode, Reply};
+use crate::client::{Answer, Client, Mode};
 use crate::mail::{Found, Seen};
 use crate::view::flag_set;
+use crate::wire::{HEADER, identity};
 
 /// An error says why there is nothing to see now.
 pub fn look(port: u16, user: &User) -> Result<Seen, String> {
     let mut client = Client::new(99, Mode::Plain);
     client.login(port, &user.login, &user.password)?;
     let mut seen = Seen::new();
-    for name in names(&ok(client.command("LIST \"\" \"*\""))?)? {
-        let opened = ok(client.command(&format!("EXAMINE {}", quote(&name))))?;
+    for name in names(&client.command("LIST \"\" \"*\"").ok()?)? {
+        let opened = client.command(&format!("EXAMINE {}", quote(&name))).ok()?;
         let validity = opened.code("UIDVALIDITY").and_then(|v| v.parse().ok()).ok_or("no UIDVALIDITY")?;
         let count = opened.untagged.iter().find_map(|r| r.text().strip_suffix(" EXISTS").map(str::to_owned));
         let mut fetched = 0;
         let all = "UID FETCH 1:* (UID FLAGS BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])";
-        for response in ok(client.command(all))?.untagged {
+        for response in client.command(all).ok()?.untagged {
             let Some((_, told)) = fetch(&response) else { continue };
             let Some(id) = told.get(HEADER).map(|value| identity(value).unwrap_or_default()) else { continue };
             let uid = told.get("UID").and_then(Value::number).and_then(|uid| u32::try_from(uid).ok());
@@ -31,12 +32,9 @@ pub fn look(port: u16, user: &User) -> Result<Seen, String> {
             return Err(format!("{name}: {count:?} and {fetched} fetched"));
         }
     }
-    ok(client.command("LOGOUT"))?;
+    client.command("LOGOUT").ok()?;
     Ok(seen)
 }
-
-/// Under which the identity of a message comes.
-pub const HEADER: &str = "BODY[HEADER.FIELDS (MESSAGE-ID)]";
 
 fn names(listed: &Answer) -> Result<Vec<String>, String> {
     let mut names = Vec::new();
@@ -45,20 +43,6 @@ fn names(listed: &Answer) -> Result<Vec<String>, String> {
         names.push(values.last().and_then(Value::text).ok_or("LIST")?);
     }
     Ok(names)
-}
-
-pub fn ok(reply: Reply) -> Result<Answer, String> {
-    match reply {
-        Reply::Ok(answer) => Ok(answer),
-        Reply::Refused(text) => Err(text),
-        Reply::Lost => Err("the connection was lost".into()),
-    }
-}
-
-/// The identity in a Message-ID field.
-pub fn identity(value: &Value) -> Option<String> {
-    let text = value.text()?;
-    Some(text.split_once('<')?.1.split('@').next()?.to_owned())
 }
 
 pub fn message(id: &str) -> Vec<u8> {

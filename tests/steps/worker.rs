@@ -12,11 +12,11 @@ use sterna_tests::wire::{fetch, quote};
 use sterna_tests::{User, run, sterna_binary};
 
 use crate::client::{Client, Mode};
-use crate::look::{HEADER, identity, message, ok};
+use crate::look::message;
 use crate::mail::{Delivery, Promise, Seen};
 use crate::random::Random;
 use crate::view::{FlagSet, Progress, flag_set};
-use crate::wire::deliver;
+use crate::wire::{HEADER, deliver, identity};
 
 const FLAGS: [&str; 5] = ["\\Seen", "\\Answered", "\\Flagged", "$Forwarded", "Work"];
 
@@ -132,20 +132,20 @@ impl Worker<'_> {
             let changed = changed.map_err(|_| "no connection for a command")?;
             if !self.anew && changed.iter().any(|line| line.starts_with(self.folder)) {
                 self.client.forget(self.folder);
-                ok(self.client.select(self.folder))?;
+                self.client.select(self.folder).ok()?;
                 self.learn_anew()?;
                 self.anew = true;
             }
         }
         if self.client.selected.is_none() {
-            ok(self.client.select(self.folder))?;
+            self.client.select(self.folder).ok()?;
         }
         Ok(())
     }
 
     /// Where its messages are now.
     fn learn_anew(&mut self) -> Result<(), String> {
-        let all = ok(self.client.command("FETCH 1:* (UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])"))?;
+        let all = self.client.command("FETCH 1:* (UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])").ok()?;
         for (_, told) in all.untagged.iter().filter_map(fetch) {
             let id = told.get(HEADER).and_then(identity);
             let uid = told.get("UID").and_then(|uid| uid.number()).and_then(|uid| u32::try_from(uid).ok());
@@ -185,8 +185,8 @@ impl Worker<'_> {
 
     /// Has the client hear of what others did.
     fn news(&mut self) -> Result<(), String> {
-        ok(self.client.command("NOOP"))?;
-        ok(self.client.fetch_unknown()).map(drop)
+        self.client.command("NOOP").ok()?;
+        self.client.fetch_unknown().ok().map(drop)
     }
 
     fn append(&mut self) -> Result<(), String> {
@@ -196,7 +196,7 @@ impl Worker<'_> {
         let waits = self.random.one_in(2);
         let reply = self.client.append(&head, &message(&id), waits, &mut || {});
         let is = Some(lower(&flags));
-        match ok(reply) {
+        match reply.ok() {
             Ok(answer) => {
                 let uid = answer.code("APPENDUID");
                 let uid = uid
@@ -223,7 +223,7 @@ impl Worker<'_> {
     fn change(&mut self, id: &str, command: &str, is: Option<FlagSet>) -> Result<(), String> {
         let reply = self.client.run(command.as_bytes(), Progress::Other, &mut || {});
         let promise = self.mail.get_mut(id).expect("one of its messages");
-        match ok(reply) {
+        match reply.ok() {
             Ok(_) => {
                 promise.may_be = vec![is];
                 Ok(())
@@ -263,7 +263,7 @@ impl Worker<'_> {
         self.news()?;
         let Some((id, uid, flags)) = self.one() else { return Ok(()) };
         let answer =
-            ok(self.client.command(&format!("UID FETCH {uid} (FLAGS BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")))?;
+            self.client.command(&format!("UID FETCH {uid} (FLAGS BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")).ok()?;
         let told =
             answer.untagged.iter().filter_map(fetch).find_map(|(_, told)| {
                 Some((told.get(HEADER).and_then(identity)?, told.get("FLAGS").and_then(flag_set)?))

@@ -50,6 +50,21 @@ impl Connection {
         Ok(folders)
     }
 
+    /// The names of all mailboxes that can be opened, and nothing else of them: one LIST.
+    pub async fn names(&mut self) -> Result<Vec<MailboxName>, Error> {
+        let mut names = Vec::new();
+        self.run(self.command("LIST").text(" \"\" \"*\""), |response| {
+            if let Response::List(entry) = response
+                && !entry.no_select()
+                && !entry.has("\\NonExistent")
+            {
+                names.push(entry.name);
+            }
+        })
+        .await?;
+        Ok(names)
+    }
+
     /// STATUS of one mailbox.
     pub async fn status(&mut self, name: &MailboxName) -> Result<MailboxStatus, Error> {
         let mut found = None;

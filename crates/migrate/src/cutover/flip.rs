@@ -39,6 +39,8 @@ impl Run<'_> {
         if let Some(cutover) = &mut self.record.cutover {
             (cutover.platform, cutover.remarks) = (platform, remarks);
         }
+        // It lists nothing before the hold: see `Run::final_passes`. Some servers allow no further connection.
+        let fresh = self.login.open().await.ok();
         self.at("prepared").await?;
         self.enter(State::Holding).await?;
         let held = match door.hold(account, options.times).await {
@@ -49,7 +51,7 @@ impl Run<'_> {
                 return Err(error.into());
             }
         };
-        let ended = self.under_hold(held, &mut open, &baseline).await;
+        let ended = self.under_hold(held, &mut open, fresh, &baseline).await;
         match &ended {
             Ok(()) => *connection = Some(open),
             // The connection may have been left in the middle of a command.
@@ -58,10 +60,16 @@ impl Run<'_> {
         ended
     }
 
-    async fn under_hold(&mut self, mut held: Held, open: &mut Connection, baseline: &Baseline) -> Result<()> {
+    async fn under_hold(
+        &mut self,
+        mut held: Held,
+        open: &mut Connection,
+        fresh: Option<Connection>,
+        baseline: &Baseline,
+    ) -> Result<()> {
         let deadline = held.deadline();
         self.at("held").await?;
-        let passes = tokio::time::timeout_at(deadline, self.final_passes(&mut held, open, baseline));
+        let passes = tokio::time::timeout_at(deadline, self.final_passes(&mut held, open, fresh, baseline));
         let last = match passes.await {
             Ok(ended) => ended,
             Err(_) => Err(HoldError::Deadline("the last changes were not carried over".into()).into()),

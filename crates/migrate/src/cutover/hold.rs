@@ -3,6 +3,7 @@
 use sterna_core::{ModSeq, UidValidity};
 use sterna_frontdoor::Held;
 use sterna_imap::client::Connection;
+use sterna_imap::codec::mailbox::MailboxName;
 use sterna_store::Tx;
 
 use super::prepare::Baseline;
@@ -29,13 +30,22 @@ pub(super) struct Final {
 
 impl Run<'_> {
     /// Carries the rest over while everybody waits, and compares. The caller bounds it by the hold's deadline.
+    ///
+    /// `fresh` is a connection that has not listed anything yet: a session may have a list of folders of its own which lacks one that
+    /// another has made. Dovecot 2.3 does not list a mailbox whose CREATE follows a RENAME in the same session, to those that
+    /// have listed before, until a session lists for the first time.
     pub(super) async fn final_passes(
         &mut self,
         held: &mut Held,
         connection: &mut Connection,
+        fresh: Option<Connection>,
         baseline: &Baseline,
     ) -> Result<Final> {
         let mut last = Final::default();
+        let names = match fresh {
+            Some(mut fresh) => fresh.names().await?,
+            None => Vec::new(),
+        };
         loop {
             let (outcome, carried) = self.counted_pass(connection).await?;
             last.passes += 1;
@@ -45,6 +55,7 @@ impl Run<'_> {
             last.carried.messages += carried.messages;
             last.carried.bytes += carried.bytes;
             same_identity(&outcome.listing, baseline)?;
+            all_listed(&outcome.listing, &names)?;
             let quiet = !outcome.changed && carried == Totals::default();
             // The first pass looks at the source after all sessions were parked, and the second after each of them has asked
             // for what it did not know yet.
@@ -112,6 +123,20 @@ fn same_identity(listing: &Listing, baseline: &Baseline) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Every folder that another session has seen.
+fn all_listed(listing: &Listing, names: &[MailboxName]) -> Result<()> {
+    let listed = |name: &&MailboxName| listing.folders.iter().any(|folder| folder.name == **name);
+    // Other spellings of INBOX are one folder.
+    let is_inbox = |name: &&MailboxName| name.as_str().eq_ignore_ascii_case("INBOX");
+    match names.iter().find(|name| !listed(name) && !is_inbox(name)) {
+        None => Ok(()),
+        Some(name) => Err(Error::Unequal(format!(
+            "the source lists \"{}\" to one session and not to another; it is looked at again",
+            name.as_str()
+        ))),
+    }
 }
 
 type Told = Vec<(Vec<u8>, FlippedFolder)>;
