@@ -57,7 +57,8 @@ async fn a_cancelled_run_is_resumed_without_a_duplicate() {
         // The sender is gone when a run has ended by itself.
         let _ = progress.wait_for(|p| p.messages_done >= 100).await;
         cancel.cancel();
-        assert!(matches!(running.await.unwrap(), Err(Error::Cancelled) | Ok(State::Following)));
+        let ended = running.await.unwrap();
+        assert!(matches!(ended, Err(Error::Cancelled) | Ok(State::Following)), "{ended:?}");
         target.assert_sound().await;
         target = target.reopened().await;
     }

@@ -229,9 +229,11 @@ impl Tx<'_> {
         self.query(&sql, vals![kind, now, limit], |r| Ok(AccountId(r.u64(0)?)))
     }
 
+    /// That job, if nobody holds it. A write of its last holder may still be on its way, and is waited for: it does not make the
+    /// job another's.
     fn free_job(&self, account: AccountId, kind: JobKind) -> Result<Option<AccountId>> {
         let sql = "SELECT account_id FROM job WHERE account_id = ?1 AND kind = ?2 AND until <= ?3";
-        let sql = [sql, self.skip_locked()].concat();
+        let sql = if self.is_shared() { [sql, " FOR UPDATE"].concat() } else { sql.to_owned() };
         let now = self.db_millis()?;
         self.one(&sql, vals![account, kind, now], |r| Ok(AccountId(r.u64(0)?)))
     }
