@@ -322,8 +322,11 @@ impl Drop for World {
         if !std::thread::panicking() {
             return;
         }
-        let mut direct = servers.dovecot.login(&self.user);
-        let names = direct.command("LIST \"\" \"*\"").untagged.iter().map(|r| r.text()).collect::<Vec<_>>().join("\n");
+        // It may be dead: nothing here may fail.
+        let mut direct = Client::new(98, Mode::Plain);
+        let login = direct.login(servers.dovecot.port(), &self.user.login, &self.user.password);
+        let names = login.and_then(|()| direct.command("LIST \"\" \"*\"").ok());
+        let names = names.map(|told| told.untagged.iter().map(|r| r.text()).collect::<Vec<_>>().join("\n"));
         let listed = |arguments: &[&str]| servers.sterna.cli(arguments, "").stdout;
         let home = servers.dovecot.home(ADDRESS);
         let files = std::process::Command::new("find").arg(home).args(["-printf", "%P %y %s\\n"]).output();
@@ -331,7 +334,7 @@ impl Drop for World {
             ("operations", self.log.join("\n")),
             ("sterna", servers.sterna.log()),
             ("dovecot", servers.dovecot.log()),
-            ("names", names),
+            ("names", names.unwrap_or_else(|why| why)),
             ("files", files.map(|found| String::from_utf8_lossy(&found.stdout).into_owned()).unwrap_or_default()),
             ("status", listed(&["move", "status", ADDRESS, "--json"])),
         ];

@@ -1,7 +1,6 @@
 //! Finds where HTTP/1.1 requests begin and end (RFC 9112 §6), so that a relay can answer some of them itself.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::Shutdown;
 use std::sync::atomic::Ordering;
 
 use super::relay::{Direction, Link, Shared};
@@ -26,7 +25,7 @@ pub(super) fn pump(shared: &Shared, link: &Link) {
             break;
         }
     }
-    let _ = link.server.shutdown(Shutdown::Write);
+    link.desert();
 }
 
 /// Reads the request's body, so that the client can write it whole, and answers with an error of S3's form.

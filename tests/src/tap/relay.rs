@@ -58,7 +58,7 @@ impl Link {
     }
 
     /// The server sees the end of the connection. The link is there until the server has closed it as well.
-    fn desert(&self) {
+    pub(super) fn desert(&self) {
         self.deserted.store(true, Ordering::SeqCst);
         let _ = self.server.shutdown(Shutdown::Write);
     }

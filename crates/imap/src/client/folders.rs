@@ -56,7 +56,6 @@ impl Connection {
         self.run(self.command("LIST").text(" \"\" \"*\""), |response| {
             if let Response::List(entry) = response
                 && !entry.no_select()
-                && !entry.has("\\NonExistent")
             {
                 names.push(entry.name);
             }

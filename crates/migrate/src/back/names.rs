@@ -57,7 +57,7 @@ impl Back<'_> {
         self.linger(announced).await?;
         let listing = self.connection.folders().await?;
         let encoding = self.connection.encoding();
-        let there = |f: &&Listed| !f.entry.has("\\NonExistent") && !f.entry.no_select();
+        let there = |f: &&Listed| !f.entry.no_select();
         let validity = |f: &Listed| f.status.as_ref().and_then(|s| s.uid_validity).map_or(0, |v| v.get());
         let delimiter = listing.iter().find_map(|f| f.entry.delimiter).and_then(|d| u8::try_from(d).ok());
         let listed = listing.iter().filter(there).map(|f| (f.entry.name.to_wire(encoding), validity(f))).collect();

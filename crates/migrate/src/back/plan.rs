@@ -71,7 +71,7 @@ impl Plan {
                 idle.insert(folder.mailbox, folder);
                 continue;
             }
-            let found = FolderPlan::read(tx, folder, mailbox.uid_validity.get(), (told, again), &mut gone)?;
+            let found = FolderPlan::read(tx, folder, mailbox.uid_validity.get(), told, again, &mut gone)?;
             plan.folders.push(found);
         }
         plan.find_originals(tx, &gone, &idle)?;
@@ -118,11 +118,13 @@ impl Plan {
 }
 
 impl FolderPlan {
+    /// With `again`, what the old side refused is new.
     fn read(
         tx: &Tx<'_>,
         folder: Folder,
         validity: u32,
-        (told, again): ((u64, u64), bool),
+        told: (u64, u64),
+        again: bool,
         gone: &mut HashMap<EmailId, Vec<(MailboxId, Uid)>>,
     ) -> sterna_store::Result<FolderPlan> {
         let (mailbox, since) = (folder.mailbox, folder.state.modseq);
@@ -136,10 +138,10 @@ impl FolderPlan {
                 changed.push(message);
             }
         }
-        let refused: Vec<Uid> = folder.state.refused.uids().filter(|_| again).collect();
-        for again in tx.stored(mailbox, &refused)? {
-            if !places.contains_key(&again.uid) && !new.iter().any(|m| m.uid == again.uid) {
-                new.push(Changed { uid: again.uid, email: again.email, flags: again.flags, modseq: ModSeq(since) });
+        let refused: Vec<Uid> = if again { folder.state.refused.uids().collect() } else { Vec::new() };
+        for stored in tx.stored(mailbox, &refused)? {
+            if !places.contains_key(&stored.uid) && !new.iter().any(|m| m.uid == stored.uid) {
+                new.push(Changed { uid: stored.uid, email: stored.email, flags: stored.flags, modseq: ModSeq(since) });
             }
         }
         new.sort_unstable_by_key(|m| m.uid);

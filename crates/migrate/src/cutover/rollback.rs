@@ -140,11 +140,10 @@ impl Run<'_> {
 
     /// Where the record tells what is carried back: for a rollback, or while nobody has asked for one.
     fn carried_back(&mut self) -> Option<&mut CarriedBack> {
-        let here = self.record.state.is_here();
         let cutover = self.record.cutover.as_mut()?;
-        match here && self.record.state != State::Returning {
-            true => Some(&mut cutover.back_sync.get_or_insert_default().carried),
-            false => Some(&mut cutover.rollback.as_mut()?.carried),
+        match self.record.state {
+            State::Flipped | State::Verified => Some(&mut cutover.back_sync.get_or_insert_default().carried),
+            _ => Some(&mut cutover.rollback.as_mut()?.carried),
         }
     }
 

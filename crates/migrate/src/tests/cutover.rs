@@ -47,6 +47,18 @@ impl Target {
     }
 }
 
+/// A mailbox with so many messages that is here since a moment ago, and the run that goes on.
+async fn verified(messages: u32, options: MoveOptions) -> (Source, Target, Mover, Running) {
+    let (source, target) = (Source::start().await, Target::new().await);
+    source.add(messages).await;
+    let mover = target.on_platform(&source).await;
+    target.plan(&mover, &source, options).await;
+    mover.cutover(target.account, OPTIONS).await.unwrap();
+    let run = target.run(&mover);
+    target.until_record(&mover, |r| r.state == State::Verified).await;
+    (source, target, mover, run)
+}
+
 #[tokio::test]
 async fn a_cutover_is_refused_where_it_makes_no_sense() {
     let (source, target) = (Source::start().await, Target::new().await);
@@ -220,13 +232,7 @@ async fn a_hold_that_somebody_does_not_answer_is_released_and_the_wish_given_up_
 
 #[tokio::test]
 async fn a_rollback_carries_everything_back_and_leaves_a_copy_that_can_be_cut_over_again() {
-    let (source, target) = (Source::start().await, Target::new().await);
-    source.add(5).await;
-    let mover = target.on_platform(&source).await;
-    target.plan(&mover, &source, following()).await;
-    mover.cutover(target.account, OPTIONS).await.unwrap();
-    let run = target.run(&mover);
-    target.until_record(&mover, |r| r.state == State::Verified).await;
+    let (source, target, mover, run) = verified(5, following()).await;
     // One is removed here, one is added here, one comes to the old side.
     let account = target.store.account(target.account).await.unwrap();
     let blobs = account.blobs();
@@ -284,13 +290,8 @@ async fn a_rollback_carries_everything_back_and_leaves_a_copy_that_can_be_cut_ov
 
 #[tokio::test]
 async fn a_folder_that_is_made_on_the_old_side_comes_over_empty_and_stays_deleted_here() {
-    let (source, target) = (Source::start().await, Target::new().await);
-    source.add(1).await;
-    let mover = target.on_platform(&source).await;
-    target.plan(&mover, &source, MoveOptions { interval: Duration::from_millis(50), ..following() }).await;
-    mover.cutover(target.account, OPTIONS).await.unwrap();
-    let run = target.run(&mover);
-    target.until_record(&mover, |r| r.state == State::Verified).await;
+    let (source, target, mover, run) =
+        verified(1, MoveOptions { interval: Duration::from_millis(50), ..following() }).await;
     let make = |tx: &sterna_store::Tx<'_>| tx.create_mailbox(&sterna_store::NewMailbox::named("Late")).map(drop);
     source.account.write(make).await.unwrap();
     let account = target.store.account(target.account).await.unwrap();
@@ -372,13 +373,7 @@ async fn a_rollback_that_breaks_off_at_any_step_is_either_not_begun_or_done() {
         ("route changed back", true),
         ("rolled back", true),
     ] {
-        let (source, target) = (Source::start().await, Target::new().await);
-        source.add(3).await;
-        let mover = target.on_platform(&source).await;
-        target.plan(&mover, &source, following()).await;
-        mover.cutover(target.account, OPTIONS).await.unwrap();
-        let run = target.run(&mover);
-        target.until_record(&mover, |r| r.state == State::Verified).await;
+        let (source, target, mover, run) = verified(3, following()).await;
         let account = target.store.account(target.account).await.unwrap();
         let blobs = account.blobs();
         let add = move |tx: &sterna_store::Tx<'_>| {
@@ -402,13 +397,7 @@ async fn a_rollback_that_breaks_off_at_any_step_is_either_not_begun_or_done() {
 
 #[tokio::test]
 async fn a_run_that_breaks_off_behind_the_mirror_carries_nothing_back_again() {
-    let (source, target) = (Source::start().await, Target::new().await);
-    source.add(3).await;
-    let mover = target.on_platform(&source).await;
-    target.plan(&mover, &source, following()).await;
-    mover.cutover(target.account, OPTIONS).await.unwrap();
-    let run = target.run(&mover);
-    target.until_record(&mover, |r| r.state == State::Verified).await;
+    let (source, target, mover, run) = verified(3, following()).await;
     mover.rollback(target.account, OPTIONS).await.unwrap();
     target.until_record(&mover, |r| r.state == State::RolledBack).await;
     mover.faults.break_at("mirrored");
@@ -436,13 +425,7 @@ async fn a_wish_is_given_up_with_a_run_that_somebody_must_see_to() {
 
 #[tokio::test]
 async fn a_folder_that_was_carried_back_and_is_deleted_here_does_not_come_over() {
-    let (source, target) = (Source::start().await, Target::new().await);
-    source.add(1).await;
-    let mover = target.on_platform(&source).await;
-    target.plan(&mover, &source, following()).await;
-    mover.cutover(target.account, OPTIONS).await.unwrap();
-    let run = target.run(&mover);
-    target.until_record(&mover, |r| r.state == State::Verified).await;
+    let (source, target, mover, run) = verified(1, following()).await;
     let account = target.store.account(target.account).await.unwrap();
     let blobs = account.blobs();
     let make = move |tx: &sterna_store::Tx<'_>| {
@@ -469,13 +452,7 @@ async fn a_folder_that_was_carried_back_and_is_deleted_here_does_not_come_over()
 
 #[tokio::test]
 async fn a_folder_that_was_carried_back_and_is_deleted_there_does_not_stay_here() {
-    let (source, target) = (Source::start().await, Target::new().await);
-    source.add(1).await;
-    let mover = target.on_platform(&source).await;
-    target.plan(&mover, &source, following()).await;
-    mover.cutover(target.account, OPTIONS).await.unwrap();
-    let run = target.run(&mover);
-    target.until_record(&mover, |r| r.state == State::Verified).await;
+    let (source, target, mover, run) = verified(1, following()).await;
     let account = target.store.account(target.account).await.unwrap();
     let made = |tx: &sterna_store::Tx<'_>| tx.create_mailbox(&sterna_store::NewMailbox::named("Made"));
     account.write(made).await.unwrap();

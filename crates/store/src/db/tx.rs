@@ -116,6 +116,11 @@ impl<'c> Tx<'c> {
         matches!(self.conn, Conn::Postgres(_))
     }
 
+    /// Ends a SELECT that locks its rows, and waits for whoever has them locked.
+    pub(crate) fn for_update(&self) -> &'static str {
+        if self.is_shared() { " FOR UPDATE" } else { "" }
+    }
+
     /// Ends a SELECT that takes work: what another node is taking at this moment is passed over.
     pub(crate) fn skip_locked(&self) -> &'static str {
         if self.is_shared() { " FOR UPDATE SKIP LOCKED" } else { "" }

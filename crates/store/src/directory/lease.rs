@@ -233,7 +233,7 @@ impl Tx<'_> {
     /// job another's.
     fn free_job(&self, account: AccountId, kind: JobKind) -> Result<Option<AccountId>> {
         let sql = "SELECT account_id FROM job WHERE account_id = ?1 AND kind = ?2 AND until <= ?3";
-        let sql = if self.is_shared() { [sql, " FOR UPDATE"].concat() } else { sql.to_owned() };
+        let sql = [sql, self.for_update()].concat();
         let now = self.db_millis()?;
         self.one(&sql, vals![account, kind, now], |r| Ok(AccountId(r.u64(0)?)))
     }
@@ -241,7 +241,7 @@ impl Tx<'_> {
     /// A job, held or not, once no write under it is going on.
     fn lock_job(&self, account: AccountId, kind: JobKind) -> Result<Option<AccountId>> {
         let sql = "SELECT account_id FROM job WHERE account_id = ?1 AND kind = ?2";
-        let sql = if self.is_shared() { [sql, " FOR UPDATE"].concat() } else { sql.to_owned() };
+        let sql = [sql, self.for_update()].concat();
         self.one(&sql, vals![account, kind], |r| Ok(AccountId(r.u64(0)?)))
     }
 
