@@ -45,7 +45,7 @@ pub fn cut_over(old: &Platform, new: &Platform) -> Result<(), Failure> {
         std::thread::sleep(Duration::from_millis(100));
     }
     say("everything is copied, and followed; now the mailbox changes sides:");
-    let cut = ["move", "cutover", ADDRESS, "--wait"];
+    let cut = ["move", "cutover", ADDRESS, "--back-sync", "--wait"];
     say(&format!("$ sterna {}", cut.join(" ")));
     new.watch(&cut, "")
 }
@@ -81,10 +81,25 @@ pub fn prove(old: &Platform, new: &Platform, client: &mut Client) -> Result<(), 
         let told = client.command("NOOP")?;
         if told.iter().any(|line| line.contains("EXISTS")) {
             say("a message that still reaches the old platform is brought over, with a UID of its own");
-            return Ok(());
+            break;
         }
         if begun.elapsed() > PATIENCE {
             return Err("a message on the old platform was not brought over within a minute".into());
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    // What came here is on the old one as well, before anybody asks for a rollback.
+    loop {
+        late.command("EXAMINE INBOX")?;
+        let found = late.command("UID SEARCH SUBJECT \"First letter here\"")?;
+        let is_there = found.iter().any(|line| line.strip_prefix("* SEARCH ").is_some_and(|uids| !uids.is_empty()));
+        // The record says so when the whole pass is done.
+        if is_there && new.ask(&["move", "status", ADDRESS])?.contains("; 1 messages") {
+            say("the letter is on the old platform as well, until the rollback window closes (--back-sync)");
+            return Ok(());
+        }
+        if begun.elapsed() > PATIENCE {
+            return Err("the letter was not carried back to the old platform within a minute".into());
         }
         std::thread::sleep(Duration::from_millis(200));
     }
