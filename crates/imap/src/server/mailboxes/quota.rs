@@ -1,4 +1,6 @@
-//! GETQUOTA, GETQUOTAROOT and SETQUOTA (RFC 9208 §4.1): one root, the account, with one resource, STORAGE.
+//! GETQUOTA, GETQUOTAROOT and SETQUOTA (RFC 9208 §4.1): one root, the account, with one resource, STORAGE. An account without a
+//! limit has no root: one without a resource could not be told of (§6: `quota-list`), and Thunderbird gives a connection up that
+//! is told so.
 
 use super::no_such_mailbox;
 use crate::codec::command::quota::{QuotaResource, SetQuota};
@@ -17,7 +19,8 @@ pub(crate) async fn get(session: &mut Session, root: Vec<u8>) -> Result<Reply, P
     let account = session.account()?;
     refuse_unknown(&root)?;
     let state = account.read(|tx| tx.account_state()).await?;
-    write(session.out.buffer(), state.used_bytes, state.quota_bytes);
+    let limit = state.quota_bytes.ok_or_else(|| Problem::no_code(NONEXISTENT, "This account has no quota"))?;
+    write(session.out.buffer(), state.used_bytes, limit);
     Ok(Reply::ok("GETQUOTA completed"))
 }
 
@@ -33,8 +36,11 @@ pub(crate) async fn get_root(session: &mut Session, name: MailboxName) -> Result
         })
         .await?
         .ok_or_else(no_such_mailbox)?;
-    session::quota_root(session.out.buffer(), &name.text, &[ROOT], name.encoding);
-    write(session.out.buffer(), state.used_bytes, state.quota_bytes);
+    let roots = state.quota_bytes.map(|_| ROOT);
+    session::quota_root(session.out.buffer(), &name.text, roots.as_slice(), name.encoding);
+    if let Some(limit) = state.quota_bytes {
+        write(session.out.buffer(), state.used_bytes, limit);
+    }
     Ok(Reply::ok("GETQUOTAROOT completed"))
 }
 
@@ -53,7 +59,6 @@ fn refuse_unknown(root: &[u8]) -> Result<(), Problem> {
 }
 
 /// Sizes in units of 1,024 bytes, both rounded up: a mailbox that has room never shows as full (RFC 9208 §5.1).
-fn write(out: &mut Vec<u8>, used: u64, limit: Option<u64>) {
-    let storage = limit.map(|limit| (QuotaResource::Storage, used.div_ceil(1024), limit.div_ceil(1024)));
-    session::quota(out, ROOT, storage.as_slice());
+fn write(out: &mut Vec<u8>, used: u64, limit: u64) {
+    session::quota(out, ROOT, &[(QuotaResource::Storage, used.div_ceil(1024), limit.div_ceil(1024))]);
 }
