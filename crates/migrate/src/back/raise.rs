@@ -6,15 +6,14 @@
 //! That comes before changes are carried, so that each change has a greater MODSEQ there than it had here. A message that uses up
 //! a UID which a message had here is such a change itself.
 
-use sterna_core::{Flags, SystemFlags, Uid};
-use sterna_imap::client::StoreMode;
+use sterna_core::Uid;
 use sterna_imap::codec::sequence::NumberSet;
 use tokio::time::Instant;
 
 use super::plan::FolderPlan;
-use super::state::{Folder, places};
-use super::{Back, filler, set};
-use crate::error::{Error, Result};
+use super::state::Folder;
+use super::{Back, filler};
+use crate::error::Result;
 
 /// UIDs used up at the end of a folder, in all passes together.
 const UIDS: u64 = 2_000;
@@ -49,9 +48,6 @@ impl Back<'_> {
             }
         }
         folder.state.reached = (u64::from(there.0.get()), if there.1 > 0 { there.1 } else { u64::MAX });
-        if !folder.state.low.is_empty() && there.1 >= told.1 {
-            self.lift(folder).await?;
-        }
         self.save(folder).await?;
         self.tell(folder, told);
         Ok(())
@@ -123,26 +119,6 @@ impl Back<'_> {
             while self.connection.in_flight() > 0 {
                 // What became of them shows in the figures.
                 self.connection.next().await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Changes messages that were appended before the steps, so that their MODSEQ is above them; their flags are put right
-    /// afterwards, with those that changed.
-    async fn lift(&mut self, folder: &Folder) -> Result<()> {
-        let mailbox = folder.mailbox;
-        let places = self.context.account.read(move |tx| places(tx, mailbox)).await?;
-        let there = set(folder.state.low.uids().filter_map(|uid| places.get(&uid).copied()));
-        if there.is_empty() {
-            return Ok(());
-        }
-        self.select(folder).await?;
-        let draft = Flags::system(SystemFlags::DRAFT);
-        for mode in [StoreMode::Add, StoreMode::Remove] {
-            match self.connection.uid_store(&there, mode, &draft, None).await {
-                Err(error) if !super::is_refusal(&error) => return Err(Error::Source(error)),
-                _ => {}
             }
         }
         Ok(())

@@ -1,9 +1,10 @@
 //! What changed with messages that are on both sides: those that are gone here, and flags.
 //!
 //! The flags there are asked for, and only the difference is set, each combination at once. Where the old side has changed
-//! a message by itself since, what it set stays.
+//! a message by itself since, what it set stays. A message that changed here and is the same there, because it changed back
+//! before anybody carried it, is given a greater MODSEQ there: a client may know what it was in between, and is told that it is not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sterna_core::{Flag, Flags, ModSeq, SystemFlags, Uid};
 use sterna_imap::client::StoreMode;
@@ -22,17 +23,23 @@ const WINDOW: usize = 1_000;
 impl Back<'_> {
     /// Carries the rest of a folder's changes and writes that it is up to date.
     pub(super) async fn settle(&mut self, plan: FolderPlan, appended: Vec<Uid>, upto: ModSeq) -> Result<()> {
-        let FolderPlan { mut folder, changed, expunged, .. } = plan;
+        let FolderPlan { mut folder, changed, expunged, validity, told, .. } = plan;
         let mailbox = folder.mailbox;
         let gone = self.expunge(&folder, &expunged).await?;
         let low: Vec<Uid> = folder.state.low.uids().collect();
+        // Where the old side's MODSEQ did not reach that of here, a step more helps nobody.
+        let comparable = self.raising.is_some() && folder.state.uid_validity == validity;
+        let told_at: HashMap<Uid, ModSeq> = match comparable && folder.state.reached.1 >= told.1 {
+            true => changed.iter().map(|m| (m.uid, m.modseq)).chain(low.iter().map(|m| (*m, ModSeq(told.1)))).collect(),
+            false => HashMap::new(),
+        };
         let mut uids: Vec<Uid> = changed.iter().map(|m| m.uid).chain(appended).chain(low).collect();
         uids.sort_unstable();
         uids.dedup();
         if !uids.is_empty() {
             let places = self.context.account.read(move |tx| places(tx, mailbox)).await?;
             for window in uids.chunks(WINDOW) {
-                self.flags(&mut folder, &places, window).await?;
+                self.flags(&mut folder, &places, window, &told_at).await?;
             }
         }
         folder.state.modseq = upto.0;
@@ -73,8 +80,14 @@ impl Back<'_> {
         Ok(expunged.iter().map(|(here, _)| *here).collect())
     }
 
-    /// Makes the flags of messages there those that they have here.
-    async fn flags(&mut self, folder: &mut Folder, places: &Places, uids: &[Uid]) -> Result<()> {
+    /// Makes the flags of messages there those that they have here. `told_at`: the MODSEQ that theirs must reach.
+    async fn flags(
+        &mut self,
+        folder: &mut Folder,
+        places: &Places,
+        uids: &[Uid],
+        told_at: &HashMap<Uid, ModSeq>,
+    ) -> Result<()> {
         let (mailbox, wanted) = (folder.mailbox, uids.to_vec());
         let here = move |tx: &sterna_store::Tx<'_>| Ok((tx.stored(mailbox, &wanted)?, tx.keysets()?));
         let (here, keysets): (_, Keysets) = self.context.account.read(here).await?;
@@ -93,13 +106,15 @@ impl Back<'_> {
         self.connection
             .uid_fetch(Some(&asked), items, |fetch| {
                 if let (Some(uid), Some(list)) = (fetch.uid, fetch.flags) {
-                    theirs.insert(uid, (list.flags, fetch.modseq.unwrap_or_default()));
+                    theirs.insert(uid, (list.flags, fetch.modseq));
                 }
             })
             .await?;
         let added_later: NumberSet = places.values().copied().collect();
         let mut stores: BTreeMap<(bool, String), (Flags, NumberSet)> = BTreeMap::new();
         let mut touched = NumberSet::new();
+        // Those without \Draft, and those with it.
+        let mut overlooked = [NumberSet::new(), NumberSet::new()];
         for (there, (flags, changed)) in theirs {
             let Some((uid, ours)) = ours.get(&there) else { continue };
             let (add, lost) = permitted.split(&without(ours, &flags));
@@ -108,8 +123,14 @@ impl Back<'_> {
                 let reason = format!("the old side does not keep its flags \"{lost}\"");
                 self.remark(folder, Some(*uid), reason).await?;
             }
+            if add.is_empty()
+                && remove.is_empty()
+                && changed.is_some_and(|at| told_at.get(uid).is_some_and(|told| at < *told))
+            {
+                overlooked[usize::from(flags.system.contains(SystemFlags::DRAFT))].insert(there.get());
+            }
             let theirs_too = folder.state.there_modseq > 0
-                && changed > ModSeq(folder.state.there_modseq)
+                && changed.unwrap_or_default() > ModSeq(folder.state.there_modseq)
                 && !folder.state.touched.contains(there.get())
                 && !added_later.contains(there.get());
             if theirs_too && !remove.is_empty() {
@@ -126,10 +147,14 @@ impl Back<'_> {
             }
         }
         // Written before it is done: a MODSEQ that is ours must never look like another's.
-        if !touched.is_empty() {
-            folder.state.touched = folder.state.touched.union(&touched);
+        let ours = overlooked.iter().fold(touched.clone(), |ours, some| ours.union(some));
+        if !ours.is_empty() {
+            folder.state.touched = folder.state.touched.union(&ours);
             self.save(folder).await?;
         }
+        let [plain, drafts] = overlooked;
+        self.step_over(&plain, [StoreMode::Add, StoreMode::Remove]).await?;
+        self.step_over(&drafts, [StoreMode::Remove, StoreMode::Add]).await?;
         for ((adds, _), (flags, uids)) in stores {
             let mode = if adds { StoreMode::Add } else { StoreMode::Remove };
             match self.connection.uid_store(&uids, mode, &flags, None).await {
@@ -142,6 +167,21 @@ impl Back<'_> {
             }
         }
         self.carried.flags += touched.len();
+        Ok(())
+    }
+
+    /// Gives messages of the open folder a new MODSEQ: \Draft is changed, and changed back.
+    async fn step_over(&mut self, there: &NumberSet, modes: [StoreMode; 2]) -> Result<()> {
+        if there.is_empty() {
+            return Ok(());
+        }
+        let draft = Flags::system(SystemFlags::DRAFT);
+        for mode in modes {
+            match self.connection.uid_store(there, mode, &draft, None).await {
+                Err(error) if !is_refusal(&error) => return Err(Error::Source(error)),
+                _ => self.carried.raised += there.len(),
+            }
+        }
         Ok(())
     }
 }

@@ -154,6 +154,32 @@ async fn that_a_message_came_and_went_here_is_told_there() {
 }
 
 #[tokio::test]
+async fn that_a_flag_came_and_went_here_is_told_there() {
+    let m = Moved::new().await;
+    let inbox = m.mailbox("INBOX").await;
+    let change = |uid: u32, change: FlagChange| m.write(move |tx| tx.change_flags(inbox, &one(uid), &change, None));
+    let flags = |bits| Flags::system(bits);
+    change(3, FlagChange::Add(flags(SystemFlags::DRAFT))).await;
+    m.flap("INBOX", 140).await;
+    m.return_all().await;
+    for uid in [2, 3] {
+        change(uid, FlagChange::Add(flags(SystemFlags::ANSWERED))).await;
+    }
+    let told = m.told("INBOX").await;
+    for uid in [2, 3] {
+        change(uid, FlagChange::Remove(flags(SystemFlags::ANSWERED))).await;
+    }
+    let carried = m.return_all().await;
+    assert!(carried.behind.is_empty() && carried.raised > 0, "{carried:?}");
+    m.assert_same().await;
+    let lines = m.resync(told);
+    for (uid, draft) in [(2, false), (3, true)] {
+        let line = lines.iter().find(|l| l.contains(" FETCH ") && l.contains(&format!("UID {uid} ")));
+        assert!(line.is_some_and(|l| !l.contains("Answered") && l.contains("Draft") == draft), "{uid} in {lines:#?}");
+    }
+}
+
+#[tokio::test]
 async fn a_raise_that_is_broken_off_anywhere_leaves_no_placeholder() {
     let m = Moved::new().await;
     let (inbox, mut state) = (m.mailbox("INBOX").await, 0x2545_f491_4f6c_dd1d_u64);
