@@ -141,6 +141,18 @@ impl Model {
         }
     }
 
+    /// The flags that a message of a mailbox has, or will have if a change without an answer has brought it there.
+    pub fn flags(&self, folder: &str, id: &str) -> Option<FlagSet> {
+        let known = |folder: &str| self.folders.get(folder).and_then(|f| f.get(id)).map(|copy| copy.flags.clone());
+        let brought = |part: &Part| match part {
+            Part::Move { from, to, id: moved } if to == folder && moved == id => known(from),
+            Part::Rename(old, new) if new == folder => known(old),
+            Part::Add { folder: to, id: added, copy } if to == folder && added == id => Some(copy.flags.clone()),
+            _ => None,
+        };
+        known(folder).or_else(|| self.unsure.iter().find_map(brought))
+    }
+
     pub fn is_unsure(&self) -> bool {
         !self.unsure.is_empty()
     }

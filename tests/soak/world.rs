@@ -158,10 +158,8 @@ impl World {
         let nameless = |flag: &String| flag.starts_with("unknown-");
         for (folder, id, copy) in seen.folders.iter().flat_map(|(f, all)| all.iter().map(move |(id, c)| (f, id, c))) {
             let Some((_, uid)) = copy.uid.filter(|_| copy.flags.iter().any(nameless)) else { continue };
-            let known = self.model.folders.get(folder).and_then(|f| f.get(id));
-            let known = known.or_else(|| self.model.folders.values().find_map(|f| f.get(id)));
-            let flags = known.map_or(&copy.flags, |known| &known.flags).iter().filter(|flag| !nameless(flag));
-            let flags = flags.cloned().collect::<Vec<_>>().join(" ");
+            let known = self.model.flags(folder, id).unwrap_or_else(|| copy.flags.clone());
+            let flags = known.into_iter().filter(|flag| !nameless(flag)).collect::<Vec<_>>().join(" ");
             self.note(format!("a keyword of {id} in {folder} was lost with a killed Dovecot: set to ({flags})"));
             let mut client = self.fresh()?;
             client.command(&format!("SELECT {}", quote(folder))).ok()?;
@@ -322,24 +320,33 @@ impl Drop for World {
         if !std::thread::panicking() {
             return;
         }
-        // It may be dead: nothing here may fail.
-        let mut direct = Client::new(98, Mode::Plain);
-        let login = direct.login(servers.dovecot.port(), &self.user.login, &self.user.password);
-        let names = login.and_then(|()| direct.command("LIST \"\" \"*\"").ok());
-        let names = names.map(|told| told.untagged.iter().map(|r| r.text()).collect::<Vec<_>>().join("\n"));
         let listed = |arguments: &[&str]| servers.sterna.cli(arguments, "").stdout;
-        let home = servers.dovecot.home(ADDRESS);
-        let files = std::process::Command::new("find").arg(home).args(["-printf", "%P %y %s\\n"]).output();
+        let of = |program: &str, arguments: &[&str]| {
+            let output = std::process::Command::new(program).args(arguments).output();
+            output.map(|told| String::from_utf8_lossy(&told.stdout).into_owned()).unwrap_or_default()
+        };
+        let home = servers.dovecot.home(ADDRESS).display().to_string();
         let all = [
             ("operations", self.log.join("\n")),
             ("sterna", servers.sterna.log()),
             ("dovecot", servers.dovecot.log()),
-            ("names", names.unwrap_or_else(|why| why)),
-            ("files", files.map(|found| String::from_utf8_lossy(&found.stdout).into_owned()).unwrap_or_default()),
+            ("files", of("find", &[&home, "-printf", "%P %y %s\n"])),
+            ("locks", of("cat", &["/proc/locks"])),
+            ("processes", of("ps", &["-eo", "pid,pgid,stat,wchan:30,args"])),
             ("status", listed(&["move", "status", ADDRESS, "--json"])),
         ];
         for (name, text) in all {
             let _ = std::fs::write(directory.join(name), text);
         }
+        // Dovecot may be dead or hang, and nothing may fail here.
+        let (port, user) = (servers.dovecot.port(), &self.user);
+        let names = std::panic::catch_unwind(|| {
+            let mut direct = Client::new(98, Mode::Plain);
+            direct.login(port, &user.login, &user.password)?;
+            let told = direct.command("LIST \"\" \"*\"").ok()?;
+            Ok::<_, String>(told.untagged.iter().map(|r| r.text()).collect::<Vec<_>>().join("\n"))
+        });
+        let names = names.unwrap_or_else(|_| Err("it hangs".into())).unwrap_or_else(|why| why);
+        let _ = std::fs::write(directory.join("names"), names);
     }
 }
