@@ -1,7 +1,13 @@
 //! Clients that were set up once and are never touched again: what they fetch after the move (P1, P2).
 
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
 use sterna_tests::pop3_clients::{Client, Kind};
-use sterna_tests::{Mbsync, MbsyncOptions, Mutt, MuttReport, OfflineImap, snapshot};
+use sterna_tests::{
+    Folder, ImapWire, Kept, Mbsync, MbsyncOptions, Message, Mutt, MuttReport, OfflineImap, Tap, Thunderbird,
+    ThunderbirdReport, snapshot,
+};
 
 use crate::world::{self, World};
 
@@ -79,4 +85,69 @@ fn mutt_goes_through_the_front_door_and_fetches_nothing_again_after_the_move() {
         assert_eq!((client.read("INBOX"), client.read("INBOX")), (new, nothing), "{qresync}");
         world.new.check();
     }
+}
+
+#[test]
+fn thunderbird_keeps_its_connections_through_the_move_and_fetches_nothing_again() {
+    for condstore in [false, true] {
+        let world = World::new();
+        let tap = Tap::start(world.new.port());
+        let mut client = Thunderbird::new(tap.port(), &world.user, condstore);
+        client.synchronise();
+        assert_eq!(client.fetched(), ThunderbirdReport { headers: 40, bodies: 40 });
+        assert_eq!(client.known(), told(&mut world.new.login(&world.user)));
+        let connections = tap.connections();
+        world.follow();
+        world.cut_over();
+        // Nobody tells it to look: it is in IDLE.
+        world::deliver(&world.new, &world.user, "after the move");
+        let begun = Instant::now();
+        while client.known()["INBOX"].len() < 11 {
+            assert!(begun.elapsed() < Duration::from_secs(30), "no new message: {:?}", client.known());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        client.mark_read("INBOX", 1);
+        client.synchronise();
+        assert_eq!(client.fetched(), ThunderbirdReport { headers: 1, bodies: 1 });
+        assert_eq!(client.known(), told(&mut world.new.login(&world.user)));
+        assert_eq!(tap.connections(), connections);
+        client.quit();
+        client.synchronise();
+        assert_eq!(client.fetched(), ThunderbirdReport::default());
+        assert_eq!(client.known(), told(&mut world.new.login(&world.user)));
+        world.new.check();
+    }
+}
+
+#[test]
+fn names_are_spelled_as_before_the_move_until_the_operator_says_otherwise() {
+    let world = World::new();
+    let address = world.user.login.as_str();
+    let listed = |wire: &mut ImapWire| wire.ok("LIST \"\" *").untagged.iter().map(|r| r.text()).collect::<String>();
+    assert!(listed(&mut world.new.login(&world.user)).contains("&AMk-l&AOk-ments"));
+    world.follow();
+    world.cut_over();
+    let mut wire = world.new.login(&world.user);
+    assert_eq!(wire.ok("ENABLE UTF8=ACCEPT CONDSTORE").untagged[0].text(), "* ENABLED CONDSTORE");
+    assert!(listed(&mut wire).contains("&AMk-l&AOk-ments"));
+    assert!(world.new.cli(&["account", "show", address], "").success().stdout.contains("no UTF8=ACCEPT"));
+    world.new.cli(&["account", "set", address, "--utf8-accept", "on"], "").success();
+    let mut wire = world.new.login(&world.user);
+    wire.ok("ENABLE UTF8=ACCEPT");
+    assert!(listed(&mut wire).contains("Éléments"));
+    world.new.check();
+}
+
+/// What a Thunderbird that has everything knows of an account.
+fn told(wire: &mut ImapWire) -> BTreeMap<String, BTreeMap<u32, Kept>> {
+    let shown = ["\\seen", "\\answered", "\\flagged", "\\deleted"];
+    let kept = |message: &Message| {
+        let flags = message.flags.iter().filter(|flag| shown.contains(&flag.as_str())).cloned().collect();
+        Kept { body: true, flags }
+    };
+    let folder = |(name, folder): (Vec<u8>, Folder)| {
+        let messages = folder.messages.iter().map(|(uid, message)| (*uid, kept(message))).collect();
+        (String::from_utf8_lossy(&name).into_owned(), messages)
+    };
+    snapshot(wire).0.into_iter().map(folder).collect()
 }

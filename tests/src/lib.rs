@@ -34,6 +34,7 @@ mod s3;
 mod snapshot;
 mod sterna;
 mod tap;
+mod thunderbird;
 pub mod wire;
 
 pub use cyrus::{Cyrus, CyrusOptions};
@@ -53,4 +54,5 @@ pub use s3::{S3Place, S3Server};
 pub use snapshot::{Folder, Ignore, Mailboxes, Message, snapshot};
 pub use sterna::{SternaConfig, SternaServer, sterna_binary};
 pub use tap::{Fault, Tap};
+pub use thunderbird::{Kept, Thunderbird, ThunderbirdReport};
 pub use wire::{ImapWire, LineWire, SmtpReply};

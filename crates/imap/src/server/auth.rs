@@ -81,7 +81,7 @@ async fn verify(session: &mut Session, user: &[u8], password: &[u8]) -> Result<R
             Entry::Local(record, stay) => {
                 session.stay = Some(stay);
                 let account = session.service.store.account(record.id).await?;
-                session.authenticated(account);
+                session.authenticated(account).await?;
                 tracing::info!("logged in");
                 // RFC 9051 §6.2.3: a client that gets them here need not ask again.
                 return Ok(Reply::ok_code(ReplyCode::Capability(capability::list(session)), "logged in"));

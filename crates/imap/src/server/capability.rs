@@ -53,8 +53,13 @@ pub(super) fn list(session: &Session) -> Vec<&'static str> {
     let mut names = ALWAYS.to_vec();
     if session.account.is_some() {
         let active = session.out.stream.is_deflate();
-        // RFC 4978 §3: not offered once it is in use.
-        names.extend(AUTHENTICATED.iter().filter(|name| !active || **name != "COMPRESS=DEFLATE"));
+        let offered = |name: &&&str| match **name {
+            // RFC 4978 §3: not offered once it is in use.
+            "COMPRESS=DEFLATE" => !active,
+            "UTF8=ACCEPT" => session.utf8_accept,
+            _ => true,
+        };
+        names.extend(AUTHENTICATED.iter().filter(offered));
         return names;
     }
     if offers_starttls(session) {

@@ -4,11 +4,12 @@ use super::problem::{Problem, Reply};
 use super::session::Session;
 use crate::codec::write;
 
-/// Answers ENABLE: tells what this very command switched on; what is unknown is ignored.
+/// Answers ENABLE: tells what this very command switched on; what is not offered is ignored.
 pub(super) fn handle(session: &mut Session, capabilities: &[String]) -> Result<Reply, Problem> {
     session.account()?;
     let before = session.enabled;
-    capabilities.iter().for_each(|name| session.enabled.switch_on(name));
+    let offered = |name: &&String| session.utf8_accept || *name != "UTF8=ACCEPT";
+    capabilities.iter().filter(offered).for_each(|name| session.enabled.switch_on(name));
     let now = session.enabled;
     let told: Vec<&str> = [
         ("CONDSTORE", now.condstore && !before.condstore),

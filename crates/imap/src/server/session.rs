@@ -72,6 +72,8 @@ pub(crate) struct Session {
     pub selected: Option<Selected>,
     /// What the client enabled.
     pub enabled: Enabled,
+    /// Whether it may enable UTF8=ACCEPT.
+    pub(super) utf8_accept: bool,
     /// Where responses go.
     pub out: Output,
     /// The tag of the command at work: ESEARCH and INPROGRESS repeat it.
@@ -160,6 +162,7 @@ impl Session {
             account: None,
             selected: None,
             enabled: Enabled::default(),
+            utf8_accept: true,
             tag: String::new(),
             input: BytesMut::new(),
             peer,
@@ -183,15 +186,17 @@ impl Session {
             let keysets = Arc::new(state.account.read(|tx| tx.keysets()).await?);
             self.selected = Some(Selected::from_view(index, keysets, read_only));
         }
-        self.authenticated(state.account);
+        self.authenticated(state.account).await?;
         Ok(state.idle)
     }
 
     /// The client may do all that the account's owner may, and a command may be longer.
-    pub(super) fn authenticated(&mut self, account: Account) {
+    pub(super) async fn authenticated(&mut self, account: Account) -> Result<(), Problem> {
         tracing::Span::current().record("account", account.id().0);
+        self.utf8_accept = account.read(|tx| tx.account_state()).await?.utf8_accept;
         self.account = Some(account);
         self.framer.set_limits(self.service.config.limits);
+        Ok(())
     }
 
     /// The account; BAD before login.

@@ -51,10 +51,11 @@ pub(crate) fn unchanged(tx: &Tx<'_>, listing: &Listing) -> sterna_store::Result<
 
 /// Makes them so.
 pub(crate) fn apply(tx: &Tx<'_>, listing: &Listing) -> sterna_store::Result<Mailboxes> {
-    if settled_delimiter(tx)?.is_none()
-        && let Some(delimiter) = listing.delimiter
-    {
-        tx.set_namespace(delimiter, &listing.prefix)?;
+    if settled_delimiter(tx)?.is_none() {
+        if let Some(delimiter) = listing.delimiter {
+            tx.set_namespace(delimiter, &listing.prefix)?;
+        }
+        tx.set_utf8_accept(listing.utf8_accept)?;
     }
     let delimiter = tx.account_state()?.delimiter;
     let known = known(tx)?;

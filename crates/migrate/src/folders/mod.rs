@@ -57,6 +57,8 @@ pub(crate) struct Listing {
     /// The separator that clients of the source see, and the personal namespace.
     pub delimiter: Option<char>,
     pub prefix: String,
+    /// The source offers UTF8=ACCEPT, so that its clients may know names in that spelling.
+    pub utf8_accept: bool,
 }
 
 impl Listing {
@@ -95,7 +97,8 @@ impl Listing {
         let encoding = connection.encoding();
         let delimiter = namespace.or_else(|| folders.iter().find_map(|f| f.entry.delimiter));
         let account = account.or(delimiter).unwrap_or('/');
-        let mut listing = Listing { delimiter, prefix, ..Listing::default() };
+        let utf8_accept = connection.capabilities().has("UTF8=ACCEPT");
+        let mut listing = Listing { delimiter, prefix, utf8_accept, ..Listing::default() };
         let mut paths: HashSet<String> = HashSet::new();
         let mut claims: BTreeMap<Role, Vec<usize>> = BTreeMap::new();
         let known: HashSet<MailboxName> =

@@ -100,6 +100,9 @@ async fn make(platform: &Platform, record: &AccountRecord, change: AccountChange
             let lock = reason.map(|reason| SendingLock { reason, since: SystemClock.unix() });
             store.set_sending_lock(id, lock).await?;
         }
+        AccountChange::Utf8Accept(may) => {
+            platform.account(record).await?.write(move |tx| tx.set_utf8_accept(may)).await?;
+        }
     }
     Ok(())
 }
@@ -138,6 +141,7 @@ async fn info(platform: &Platform, record: &AccountRecord) -> Result<AccountInfo
         language: record.language.clone(),
         hourly_limit: record.hourly_limit,
         lock: record.lock.as_ref().map(|lock| LockInfo { reason: lock.reason.clone(), since: lock.since }),
+        utf8_accept: state.utf8_accept,
         sieve: scripts.into_iter().find(|script| script.active).map(|script| script.name),
     })
 }

@@ -168,6 +168,8 @@ pub struct AccountInfo {
     pub hourly_limit: Option<u32>,
     /// Why it may not send; `None`: it may.
     pub lock: Option<LockInfo>,
+    /// Whether IMAP sessions may enable UTF8=ACCEPT (RFC 6855).
+    pub utf8_accept: bool,
     /// The Sieve script that is run at delivery.
     pub sieve: Option<String>,
 }

@@ -178,6 +178,8 @@ pub enum AccountChange {
     HourlyLimit(Option<u32>),
     /// It may not send, for this reason; `None`: it may.
     Lock(Option<String>),
+    /// Whether IMAP sessions may enable UTF8=ACCEPT.
+    Utf8Accept(bool),
 }
 
 /// One change of a domain.

@@ -73,7 +73,7 @@ pub(super) enum Account {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("changes").required(true).multiple(true).args([
     "quota", "forward", "no_forward", "keep_copy", "no_copy", "deliver_to", "platform", "here", "language", "hourly_limit",
-    "lock", "unlock",
+    "lock", "unlock", "utf8_accept",
 ]))]
 pub(super) struct Set {
     /// Which
@@ -115,6 +115,10 @@ pub(super) struct Set {
     /// Let it send again
     #[arg(long)]
     unlock: bool,
+    /// Whether IMAP sessions may enable UTF8=ACCEPT; a move says off if the old server had none, for some clients take folders
+    /// with accents for new ones when their names are spelled otherwise, and download them again
+    #[arg(long, value_name = "on|off", value_parser = on_or_off)]
+    utf8_accept: Option<bool>,
 }
 
 /// A sentence that is shown to operator and user.
@@ -124,6 +128,14 @@ fn reason(text: &str) -> std::result::Result<String, String> {
         return Err("say why in one line of at most 500 bytes".to_owned());
     }
     Ok(text.to_owned())
+}
+
+fn on_or_off(text: &str) -> std::result::Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("say on or off".to_owned()),
+    }
 }
 
 /// The route that an account is given.
@@ -149,6 +161,7 @@ impl Set {
             self.language.map(|given| AccountChange::Language(given.0)),
             self.hourly_limit.map(|given| AccountChange::HourlyLimit(given.0)),
             lock.or(self.unlock.then_some(AccountChange::Lock(None))),
+            self.utf8_accept.map(AccountChange::Utf8Accept),
         ];
         Request::AccountChange { address: self.address, changes: changes.into_iter().flatten().collect() }
     }

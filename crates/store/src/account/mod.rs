@@ -60,6 +60,8 @@ pub struct AccountState {
     pub delimiter: char,
     /// The personal namespace that clients see, with its separator (`INBOX.`); usually empty.
     pub prefix: String,
+    /// Whether IMAP sessions may enable UTF8=ACCEPT (RFC 6855), which changes the spelling of names.
+    pub utf8_accept: bool,
 }
 
 /// A handle to one account. Cheap to clone; holds no file open by itself.
@@ -151,7 +153,8 @@ impl Tx<'_> {
     /// Clock, quota and namespace of the account.
     pub fn account_state(&self) -> Result<AccountState> {
         self.one(
-            "SELECT modseq, used_bytes, quota_bytes, delimiter, prefix FROM account_state WHERE account_id = ?1",
+            "SELECT modseq, used_bytes, quota_bytes, delimiter, prefix, utf8_accept FROM account_state \
+             WHERE account_id = ?1",
             vals![self.account],
             |r| {
                 Ok(AccountState {
@@ -160,6 +163,7 @@ impl Tx<'_> {
                     quota_bytes: r.opt_int(2)?.map(|q| q as u64),
                     delimiter: r.text(3)?.chars().next().unwrap_or('/'),
                     prefix: r.text(4)?.to_owned(),
+                    utf8_accept: r.int(5)? != 0,
                 })
             },
         )?
@@ -169,6 +173,14 @@ impl Tx<'_> {
     /// Sets the limit that [`Tx::append`] and [`Tx::copy`] hold to. An import may exceed it.
     pub fn set_quota(&self, bytes: Option<u64>) -> Result<()> {
         self.execute("UPDATE account_state SET quota_bytes = ?2 WHERE account_id = ?1", vals![self.account, bytes])?;
+        Ok(())
+    }
+
+    /// Whether sessions may enable UTF8=ACCEPT: a move forbids it if the source has none, for there are clients that take a folder
+    /// for a new one when its name is spelled otherwise.
+    pub fn set_utf8_accept(&self, may: bool) -> Result<()> {
+        let may = i64::from(may);
+        self.execute("UPDATE account_state SET utf8_accept = ?2 WHERE account_id = ?1", vals![self.account, may])?;
         Ok(())
     }
 

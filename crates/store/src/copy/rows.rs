@@ -38,7 +38,7 @@ impl Tx<'_> {
                 }
             };
         }
-        by_width!(2 3 4 5 6 8 10 11 19).map_err(|e| match e {
+        by_width!(2 3 4 5 6 9 10 11 19).map_err(|e| match e {
             Error::Invalid(why) => Error::Invalid(format!("{} of account {account}: {why}", table.name)),
             e => e,
         })

@@ -35,6 +35,7 @@ pub(super) static STATE: Table = Table {
         ("quota_bytes", INT),
         ("delimiter", TEXT),
         ("prefix", TEXT),
+        ("utf8_accept", INT),
     ],
     key: 0,
     own: 0,

@@ -10,6 +10,7 @@ pub(crate) static ACCOUNT: Schema = Schema {
         include_str!("account_2.sql"),
         include_str!("account_3.sql"),
         include_str!("account_4.sql"),
+        include_str!("account_5.sql"),
     ],
 };
 
@@ -20,6 +21,7 @@ pub(crate) static POSTGRES: &[&str] = &[
     include_str!("postgres_3.sql"),
     include_str!("postgres_4.sql"),
     include_str!("postgres_5.sql"),
+    include_str!("postgres_6.sql"),
 ];
 
 /// The directory's database.

@@ -73,7 +73,7 @@ async fn nodes_that_start_at_once_make_the_tables_once() {
     for opened in opening.join_all().await {
         opened.unwrap();
     }
-    assert_eq!(sterna_tests::psql(&place.url, "SELECT version FROM schema_version").trim(), "5");
+    assert_eq!(sterna_tests::psql(&place.url, "SELECT version FROM schema_version").trim(), "6");
 }
 
 #[tokio::test]

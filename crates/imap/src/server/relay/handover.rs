@@ -59,7 +59,7 @@ impl Relay {
 pub(super) async fn take_over(session: &mut Session, relay: &mut Relay) -> Result<(), Problem> {
     let view = relay.view()?;
     session.enabled = relay.told.enabled;
-    session.authenticated(relay.account.clone());
+    session.authenticated(relay.account.clone()).await?;
     relay.framer.set_limits(session.service.config.limits);
     if relay.gathering.take().is_some() {
         // The client is in the middle of a message, which nobody but the relay has seen.

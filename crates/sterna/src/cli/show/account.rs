@@ -52,6 +52,9 @@ pub(super) fn page(a: &AccountInfo) -> String {
     if let Some(lock) = &a.lock {
         row("locked", &format!("since {}: {}; --unlock lets it send again", time(lock.since), lock.reason));
     }
+    if !a.utf8_accept {
+        row("names", "as the old server spelled them: no UTF8=ACCEPT");
+    }
     if let Some(home) = &a.home {
         row("data", home);
     }

@@ -114,6 +114,16 @@ async fn names_are_written_as_the_client_reads_them() {
 }
 
 #[tokio::test]
+async fn an_account_whose_old_server_had_no_utf8_accept_keeps_the_spelling_of_its_names() {
+    let c = with(&["&AMk-t&AOk-"]).await;
+    c.account().write(|tx| tx.set_utf8_accept(false)).await.unwrap();
+    let mut c = c.server.login().await;
+    assert!(!c.ok("CAPABILITY").await[0].contains("UTF8=ACCEPT"));
+    assert_eq!(c.ok("ENABLE UTF8=ACCEPT CONDSTORE").await, ["* ENABLED CONDSTORE"]);
+    assert!(c.ok("LIST \"\" %").await.contains(&"* LIST (\\HasNoChildren) \"/\" &AMk-t&AOk-".to_owned()));
+}
+
+#[tokio::test]
 async fn names_that_were_malformed_at_the_source_keep_their_bytes() {
     let mut c = with(&["&AMk-t&AOk-"]).await;
     c.account()
