@@ -51,10 +51,11 @@ pub fn measure(sessions: usize, accounts: usize, page: &mut Page) {
         idling().unwrap_or_else(|e| panic!("session {at}: {e}"))
     };
     // The first sessions load what all share; they do not count.
-    let mut held: Vec<Client> = (0..5).map(open).collect();
+    let _first: Vec<Client> = (0..5).map(open).collect();
     std::thread::sleep(Duration::from_millis(500));
     let (before, platform) = (stage.sterna.memory(), old.memory());
     let started = Instant::now();
+    let mut held = Vec::with_capacity(sessions);
     for at in 0..sessions {
         held.push(open(at));
         if (at + 1) % 1_000 == 0 {
@@ -75,7 +76,7 @@ pub fn measure(sessions: usize, accounts: usize, page: &mut Page) {
         &figure(mib(before.rss)),
         &figure(mib(after.rss)),
         &figure(after.rss.saturating_sub(before.rss) as f64 / 1024.0 / sessions as f64),
-        &format!("{alive} of {}", held.len()),
+        &format!("{} of {}", grouped(alive as u64), grouped(held.len() as u64)),
     ]);
     page.add(table);
     if sessions < asked {
