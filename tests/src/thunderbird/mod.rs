@@ -213,3 +213,18 @@ fn parse(log: &str) -> ThunderbirdReport {
     }
     report
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_of_the_wire_is_counted() {
+        let log = "[Parent 1: IMAP]: I/IMAP 7f:127.0.0.1:S-INBOX:SendData: 20 UID fetch 1:2 (UID BODY.PEEK[HEADER.FIELDS (From)])\n\
+            [Parent 1: IMAP]: I/IMAP 7f:127.0.0.1:S-INBOX:CreateNewLineFromSocket: * 1 FETCH (UID 1 BODY[HEADER.FIELDS (FROM)] {9}\n\
+            [Parent 1: IMAP]: I/IMAP 7f:127.0.0.1:S-INBOX:CreateNewLineFromSocket: From: a\n\
+            [Parent 1: IMAP]: I/IMAP 7f:127.0.0.1:S-INBOX:CreateNewLineFromSocket: * 1 FETCH (UID 1 BODY[] {20}\n\
+            [Parent 1: IMAP]: I/IMAP 7f:127.0.0.1:S-INBOX:CreateNewLineFromSocket: * 1 FETCH (UID 1 FLAGS ())\n";
+        assert_eq!(parse(log), ThunderbirdReport { headers: 1, bodies: 1 });
+    }
+}
