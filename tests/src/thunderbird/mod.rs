@@ -30,15 +30,15 @@ pub struct Thunderbird {
     user: User,
     port: u16,
     condstore: bool,
-    profile: TempDir,
+    // It is gone before its profile is removed.
     running: Option<Running>,
-    /// How much of the log was counted.
+    profile: TempDir,
+    /// Bytes of the log that were counted.
     read: usize,
 }
 
 #[derive(Debug)]
 struct Running {
-    // Dropped in this order: a program that is killed first takes its connection along.
     session: Marionette,
     process: Process,
     _port: Port,
@@ -99,15 +99,19 @@ impl Thunderbird {
 
     /// What came since this was asked last.
     pub fn fetched(&mut self) -> ThunderbirdReport {
-        let log = self.log();
-        let report = parse(log.get(self.read..).unwrap_or_default());
+        let log = self.raw_log();
+        let report = parse(&String::from_utf8_lossy(&log[self.read..]));
         self.read = log.len();
         report
     }
 
     /// What it said and was told, and its own complaints.
     pub fn log(&self) -> String {
-        String::from_utf8_lossy(&std::fs::read(self.path("log")).unwrap_or_default()).into_owned()
+        String::from_utf8_lossy(&self.raw_log()).into_owned()
+    }
+
+    fn raw_log(&self) -> Vec<u8> {
+        std::fs::read(self.path("log")).unwrap_or_default()
     }
 
     /// Ends it as its user does. The next use starts it anew, with what it remembers.
