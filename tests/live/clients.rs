@@ -115,6 +115,12 @@ fn thunderbird_keeps_its_connections_through_the_move_and_fetches_nothing_again(
         client.synchronise();
         assert_eq!(client.fetched(), ThunderbirdReport::default());
         assert_eq!(client.known(), told(&mut world.new.login(&world.user)));
+        // And back, which ends its sessions.
+        let back = world.new.cli(&["move", "rollback", &world.user.login, "--wait"], "");
+        assert!(back.status.success(), "{}{}", back.stdout, back.stderr);
+        client.synchronise();
+        assert_eq!(client.fetched(), ThunderbirdReport::default());
+        assert_eq!(client.known(), told(&mut world.old.login(&world.user)));
         world.new.check();
     }
 }
