@@ -9,7 +9,7 @@ use sterna_tests::{
     ThunderbirdReport, snapshot,
 };
 
-use crate::world::{self, World};
+use crate::world::{self, Platform, World};
 
 #[test]
 fn mbsync_goes_through_the_front_door_and_fetches_nothing_again_after_the_move() {
@@ -90,39 +90,47 @@ fn mutt_goes_through_the_front_door_and_fetches_nothing_again_after_the_move() {
 #[test]
 fn thunderbird_keeps_its_connections_through_the_move_and_fetches_nothing_again() {
     for condstore in [false, true] {
-        let world = World::new();
-        let tap = Tap::start(world.new.port());
-        let mut client = Thunderbird::new(tap.port(), &world.user, condstore);
-        client.synchronise();
-        assert_eq!(client.fetched(), ThunderbirdReport { headers: 40, bodies: 40 });
-        assert_eq!(client.known(), told(&mut world.new.login(&world.user)));
-        let connections = tap.connections();
-        world.follow();
-        world.cut_over();
-        // Nobody tells it to look: it is in IDLE.
-        world::deliver(&world.new, &world.user, "after the move");
-        let begun = Instant::now();
-        while client.known()["INBOX"].len() < 11 {
-            assert!(begun.elapsed() < Duration::from_secs(30), "no new message: {:?}", client.known());
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        client.mark_read("INBOX", 1);
-        client.synchronise();
-        assert_eq!(client.fetched(), ThunderbirdReport { headers: 1, bodies: 1 });
-        assert_eq!(client.known(), told(&mut world.new.login(&world.user)));
-        assert_eq!(tap.connections(), connections);
-        client.quit();
-        client.synchronise();
-        assert_eq!(client.fetched(), ThunderbirdReport::default());
-        assert_eq!(client.known(), told(&mut world.new.login(&world.user)));
-        // And back, which ends its sessions.
-        let back = world.new.cli(&["move", "rollback", &world.user.login, "--wait"], "");
-        assert!(back.status.success(), "{}{}", back.stdout, back.stderr);
-        client.synchronise();
-        assert_eq!(client.fetched(), ThunderbirdReport::default());
-        assert_eq!(client.known(), told(&mut world.old.login(&world.user)));
-        world.new.check();
+        thunderbird_there_and_back(&World::new(), condstore);
     }
+}
+
+#[test]
+fn thunderbird_does_so_with_cyrus_too() {
+    thunderbird_there_and_back(&World::on_cyrus(), true);
+}
+
+fn thunderbird_there_and_back<Old: Platform>(world: &World<Old>, condstore: bool) {
+    let tap = Tap::start(world.new.port());
+    let mut client = Thunderbird::new(tap.port(), &world.user, condstore);
+    client.synchronise();
+    assert_eq!(client.fetched(), ThunderbirdReport { headers: 40, bodies: 40 });
+    assert_eq!(client.known(), told(&mut world.new.login(&world.user)));
+    let connections = tap.connections();
+    world.follow();
+    world.cut_over();
+    // Nobody tells it to look: it is in IDLE.
+    world::deliver(&world.new, &world.user, "after the move");
+    let begun = Instant::now();
+    while client.known()["INBOX"].len() < 11 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "no new message: {:?}", client.known());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    client.mark_read("INBOX", 1);
+    client.synchronise();
+    assert_eq!(client.fetched(), ThunderbirdReport { headers: 1, bodies: 1 });
+    assert_eq!(client.known(), told(&mut world.new.login(&world.user)));
+    assert_eq!(tap.connections(), connections);
+    client.quit();
+    client.synchronise();
+    assert_eq!(client.fetched(), ThunderbirdReport::default());
+    assert_eq!(client.known(), told(&mut world.new.login(&world.user)));
+    // And back, which ends its sessions.
+    let back = world.new.cli(&["move", "rollback", &world.user.login, "--wait"], "");
+    assert!(back.status.success(), "{}{}", back.stdout, back.stderr);
+    client.synchronise();
+    assert_eq!(client.fetched(), ThunderbirdReport::default());
+    assert_eq!(client.known(), told(&mut world.old.login(&world.user)));
+    world.new.check();
 }
 
 #[test]
