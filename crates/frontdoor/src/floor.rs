@@ -28,10 +28,10 @@ impl Kind {
     }
 }
 
-/// What a hold asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a hold asks. Later ones are greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ask {
-    /// Of which hold.
+    /// Of which hold. A later hold has a greater one.
     pub token: ModSeq,
     /// 0: to end what cannot be parked, if it comes to its end; 1: to park, or to end; a higher one: to look whether anything
     /// changed, and to tell.
@@ -60,6 +60,8 @@ pub(crate) struct Floor {
 /// The sessions of one account.
 struct Room {
     signal: watch::Sender<Signal>,
+    /// Holds with this token and lesser ones are over.
+    over: ModSeq,
     /// A session answered, or left.
     moved: Arc<Notify>,
     sessions: HashMap<u64, Guest>,
@@ -101,6 +103,7 @@ impl Floor {
     fn room(rooms: &mut HashMap<AccountId, Room>, account: AccountId) -> &mut Room {
         rooms.entry(account).or_insert_with(|| Room {
             signal: watch::Sender::new(Signal::Free),
+            over: ModSeq(0),
             moved: Arc::default(),
             sessions: HashMap::new(),
             last: 0,
@@ -137,16 +140,37 @@ impl Floor {
         })
     }
 
-    /// Signals all sessions of an account, and those that will come.
-    pub fn signal(&self, account: AccountId, signal: Signal) {
+    /// Asks all sessions of an account, and those that will come. What was asked already, or is over, is not asked again: a node
+    /// that holds an account signals it itself, and reads of it in the directory as well, a moment later.
+    pub fn ask(&self, account: AccountId, ask: Ask) {
         self.with(|rooms| {
             let room = Floor::room(rooms, account);
+            if ask.token <= room.over {
+                return;
+            }
             room.signal.send_if_modified(|now| {
-                let news = *now != signal;
-                *now = signal;
+                let news = !matches!(now, Signal::Asked(before) if *before >= ask);
+                if news {
+                    *now = Signal::Asked(ask);
+                }
                 news
             });
-            if signal == Signal::Free && room.sessions.is_empty() && !room.written {
+        });
+    }
+
+    /// The hold with this token is over: its sessions go on.
+    pub fn free(&self, account: AccountId, token: ModSeq) {
+        self.with(|rooms| {
+            let room = Floor::room(rooms, account);
+            room.over = room.over.max(token);
+            room.signal.send_if_modified(|now| {
+                let ends = matches!(now, Signal::Asked(ask) if ask.token <= token);
+                if ends {
+                    *now = Signal::Free;
+                }
+                ends
+            });
+            if *room.signal.borrow() == Signal::Free && room.sessions.is_empty() && !room.written {
                 rooms.remove(&account);
             }
         });
@@ -176,11 +200,6 @@ impl Floor {
 
     fn is_valid(&self) -> bool {
         self.valid.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|until| Instant::now() < until)
-    }
-
-    /// What was signalled last, of accounts that have sessions or a hold.
-    pub fn signals(&self) -> Vec<(AccountId, Signal)> {
-        self.with(|rooms| rooms.iter().map(|(account, room)| (*account, *room.signal.borrow())).collect())
     }
 
     /// How far the sessions of an account are with what was asked.

@@ -11,7 +11,7 @@ use sterna_store::{Hold, Store};
 use tokio::time::Instant;
 
 use crate::door::Door;
-use crate::floor::{Ask, Kind, Signal};
+use crate::floor::{Ask, Kind};
 use crate::step;
 
 /// The hold's line in the directory outlives its holder's deadline by this: the flip must find it there.
@@ -152,7 +152,7 @@ impl Held {
     /// The route has changed under the hold, which ended with it: sessions go on by the new route.
     pub fn flipped(mut self) {
         self.ended = true;
-        self.door.0.floor.signal(self.hold.account, Signal::Free);
+        self.free();
     }
 
     /// Nothing has changed: everybody goes on as before.
@@ -160,7 +160,7 @@ impl Held {
         self.ended = true;
         let ended = self.door.0.store.end_hold(&self.hold).await;
         // Also if the directory could not be written: there, its time passes.
-        self.door.0.floor.signal(self.hold.account, Signal::Free);
+        self.free();
         ended
     }
 
@@ -169,7 +169,11 @@ impl Held {
     }
 
     fn signal(&self) {
-        self.door.0.floor.signal(self.hold.account, Signal::Asked(self.ask()));
+        self.door.0.floor.ask(self.hold.account, self.ask());
+    }
+
+    fn free(&self) {
+        self.door.0.floor.free(self.hold.account, self.hold.token);
     }
 
     fn late(&self, what: &str) -> HoldError {
@@ -211,7 +215,7 @@ impl Drop for Held {
         if self.ended {
             return;
         }
-        self.door.0.floor.signal(self.hold.account, Signal::Free);
+        self.free();
         let (store, hold): (Store, Hold) = (self.door.0.store.clone(), self.hold);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {

@@ -13,7 +13,7 @@ use sterna_store::{Hold, Store};
 use tokio::sync::mpsc;
 
 use crate::door::{Door, Inner};
-use crate::floor::{Ask, Floor, Kind, Signal};
+use crate::floor::{Ask, Floor, Kind};
 
 /// How long a node may be silent.
 const TERM: Duration = Duration::from_secs(10);
@@ -116,15 +116,13 @@ async fn watch(inner: Weak<Inner>, store: Store) {
                         continue;
                     }
                     let ask = Ask { token: hold.token, round: hold.round };
-                    floor.signal(hold.account, Signal::Asked(ask));
+                    floor.ask(hold.account, ask);
                     tokio::spawn(answer(floor.clone(), store.clone(), *hold, node.clone()));
                 }
                 told.retain(|account, hold| {
                     let on = holds.iter().any(|h| h.account == *account);
-                    // A hold of this node itself is released by who holds it; what was signalled since stands.
-                    let mine = Signal::Asked(Ask { token: hold.token, round: hold.round });
-                    if !on && floor.signals().iter().any(|(a, signal)| a == account && *signal == mine) {
-                        floor.signal(*account, Signal::Free);
+                    if !on {
+                        floor.free(*account, hold.token);
                     }
                     on
                 });

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sterna_core::{AccountId, Address, SystemClock};
+use sterna_core::{AccountId, Address, ModSeq, SystemClock};
 use sterna_net::{Login, LoginRefused};
 use sterna_store::{Flip, JobKind, MoveRecord, Route, Store};
 use sterna_tests::backend::store_config;
@@ -131,6 +131,25 @@ async fn sessions_park_new_logins_wait_and_all_go_on_by_the_new_route() {
     assert!(matches!(waiting.await.unwrap(), Ok(Entry::Local(..))));
     // What was good once is not good again.
     assert!(matches!(store.flip(&lease, flip).await, Err(sterna_store::Error::HoldOver)));
+}
+
+#[tokio::test]
+async fn what_is_told_late_of_a_hold_changes_nothing() {
+    let house = house().await;
+    house.to_platform().await;
+    let Ok(Entry::Remote(guest)) = house.enter("x").await else { panic!("not remote") };
+    let floor = &house.door.0.floor;
+    let ask = |token, round| Ask { token: ModSeq(token), round };
+    for round in [1, 2, 1] {
+        floor.ask(house.anne, ask(7, round));
+    }
+    assert_eq!(guest.stay.signal(), Signal::Asked(ask(7, 2)));
+    floor.free(house.anne, ModSeq(7));
+    floor.ask(house.anne, ask(7, 2));
+    assert_eq!(guest.stay.signal(), Signal::Free);
+    floor.ask(house.anne, ask(9, 0));
+    floor.free(house.anne, ModSeq(7));
+    assert_eq!(guest.stay.signal(), Signal::Asked(ask(9, 0)));
 }
 
 #[tokio::test]

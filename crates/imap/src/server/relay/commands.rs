@@ -57,7 +57,7 @@ impl Relay {
                 }
                 continue;
             }
-            if !self.phase.takes_commands() || self.flight.len() >= MAX_IN_FLIGHT {
+            if !self.phase.takes_commands() || self.asks() || self.flight.len() >= MAX_IN_FLIGHT {
                 return Ok(());
             }
             if let Some(idle) = &self.idle {
@@ -238,7 +238,7 @@ impl Relay {
             _ => self.tell_owed(),
         }
         if what == What::Idle {
-            self.idle = Some(Idle { tag: tag.clone(), begun: false, resumed: false });
+            self.idle = Some(Idle { tag: tag.clone(), begun: false, interrupted: false, resumed: false });
         }
         self.send(InFlight { tag, what, condstore }, command);
         Ok(())

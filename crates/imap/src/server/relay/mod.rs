@@ -146,8 +146,10 @@ enum What {
 /// An IDLE of the client.
 struct Idle {
     tag: String,
-    /// The platform has said that it idles.
+    /// The platform has said that it idles, or that a hold has interrupted it.
     begun: bool,
+    /// A hold has sent DONE, and the platform has not answered yet. It is sent once, however many rounds and holds come meanwhile.
+    interrupted: bool,
     /// The client does not know that it was interrupted.
     resumed: bool,
 }

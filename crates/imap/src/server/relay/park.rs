@@ -1,9 +1,9 @@
 //! A hold, as a relayed session takes it.
 //!
 //! ```text
-//! open ──asked──▶ draining ──boundary──▶ (undoing IDLE) ──▶ parked ──look──▶ looking ──▶ parked …
-//!   ▲                                                          │
-//!   └───────────────── free, still on the platform ────────────┴──── free, here: handed over
+//! open ──asked──▶ draining (IDLE is interrupted) ──boundary──▶ parked ──look──▶ looking ──▶ parked …
+//!   ▲                                                            │
+//!   └──────────────── free, still on the platform ───────────────┴──── free, here: handed over
 //! ```
 //!
 //! While it is not open, no command of the client is taken. What the platform tells a client in IDLE is passed on; what it tells
@@ -28,10 +28,8 @@ const PATIENCE: Duration = Duration::from_millis(600);
 pub(super) enum Phase {
     /// There is none.
     Open,
-    /// Commands that are under way are waited for.
+    /// Commands that are under way are waited for. The client's IDLE is ended at the platform, behind its back.
     Draining { ask: Ask, until: Instant },
-    /// The client's IDLE is ended at the platform, behind its back.
-    Undoing { ask: Ask, until: Instant },
     /// The platform is asked whether there is something that the client was not told.
     Looking { ask: Ask, until: Instant },
     /// What was asked is done.
@@ -52,15 +50,10 @@ impl Phase {
         self.is_open()
     }
 
-    /// The end of an IDLE is the relay's doing.
-    pub fn interrupts_idle(&self) -> bool {
-        matches!(self, Phase::Undoing { .. })
-    }
-
     /// When something must have happened.
     pub fn due(&self) -> Option<Instant> {
         match self {
-            Phase::Draining { until, .. } | Phase::Undoing { until, .. } | Phase::Looking { until, .. } => Some(*until),
+            Phase::Draining { until, .. } | Phase::Looking { until, .. } => Some(*until),
             Phase::Open | Phase::Parked { .. } | Phase::Over | Phase::Fenced => None,
         }
     }
@@ -69,10 +62,7 @@ impl Phase {
     pub async fn signal(&self, stay: &mut Stay) -> Signal {
         match self {
             Phase::Open => stay.disturbed().await,
-            Phase::Draining { ask, .. }
-            | Phase::Undoing { ask, .. }
-            | Phase::Looking { ask, .. }
-            | Phase::Parked { ask } => stay.beyond(*ask).await,
+            Phase::Draining { ask, .. } | Phase::Looking { ask, .. } | Phase::Parked { ask } => stay.beyond(*ask).await,
             Phase::Over | Phase::Fenced => std::future::pending().await,
         }
     }
@@ -107,9 +97,7 @@ impl Relay {
                 Phase::Open | Phase::Parked { .. } => return Ok(None),
                 Phase::Fenced => return Err(moved("this server has lost its place, please reconnect")),
                 Phase::Over => return self.over(session).await,
-                Phase::Draining { until, .. } | Phase::Undoing { until, .. } | Phase::Looking { until, .. }
-                    if Instant::now() >= *until =>
-                {
+                Phase::Draining { until, .. } | Phase::Looking { until, .. } if Instant::now() >= *until => {
                     // The hold does not wait for one that hangs; its client reconnects.
                     return Err(moved("the mailbox is being moved, please reconnect"));
                 }
@@ -123,10 +111,14 @@ impl Relay {
                     if !self.is_at_boundary() {
                         return Ok(None);
                     }
-                    if self.idle.is_some() && self.flight.iter().any(|f| f.what == What::Idle) {
+                    if let Some(idle) = &mut self.idle
+                        && self.flight.iter().any(|f| f.what == What::Idle)
+                    {
                         self.platform.output.extend_from_slice(b"DONE\r\n");
-                        self.phase = Phase::Undoing { ask, until };
-                    } else if ask.round > 1 {
+                        (idle.begun, idle.interrupted) = (false, true);
+                        return Ok(None);
+                    }
+                    if ask.round > 1 {
                         self.phase = Phase::Looking { ask, until };
                         if self.saved {
                             self.send_own(What::Saved, "UID SEARCH $");
@@ -135,13 +127,6 @@ impl Relay {
                     } else {
                         self.park(ask);
                     }
-                }
-                Phase::Undoing { ask, until } => {
-                    let (ask, until) = (*ask, *until);
-                    if self.flight.iter().any(|f| f.what == What::Idle) && self.lost.is_none() {
-                        return Ok(None);
-                    }
-                    self.phase = Phase::Draining { ask, until };
                 }
                 Phase::Looking { ask, .. } => {
                     let ask = *ask;
@@ -161,11 +146,9 @@ impl Relay {
         self.guest.stay.answer(ask);
     }
 
-    /// The IDLE at the platform has ended, and not by the client.
-    pub(super) fn idle_interrupted(&mut self) {
-        if let Some(idle) = &mut self.idle {
-            idle.begun = true;
-        }
+    /// The relay itself has asked something, of which the client knows nothing. A hold may end before the answer comes.
+    pub(super) fn asks(&self) -> bool {
+        self.flight.iter().any(|f| matches!(f.what, What::Look | What::Saved))
     }
 
     pub(super) fn asks_for_saved(&self) -> bool {
@@ -186,18 +169,24 @@ impl Relay {
                 if self.lost.is_some() {
                     return Ok(None);
                 }
-                if let Some(Idle { tag, begun, resumed }) = &mut self.idle
-                    && !self.flight.iter().any(|f| f.what == What::Idle)
-                {
-                    let (tag, line) = (tag.clone(), format!("{tag} IDLE\r\n"));
-                    (*begun, *resumed) = (false, true);
-                    self.flight.push_back(InFlight { tag, what: What::Idle, condstore: false });
-                    self.platform.output.extend_from_slice(line.as_bytes());
-                }
+                self.resume_idle();
                 Ok(None)
             }
             _ => Err(moved("the mailbox was moved to another server, please reconnect")),
         }
+    }
+
+    /// The platform idles again, as the client believes. Where it has not ended the IDLE that was interrupted, that comes
+    /// first.
+    pub(super) fn resume_idle(&mut self) {
+        let Some(Idle { tag, begun, resumed, .. }) = &mut self.idle else { return };
+        if self.flight.iter().any(|f| f.what == What::Idle) {
+            return;
+        }
+        let (tag, line) = (tag.clone(), format!("{tag} IDLE\r\n"));
+        (*begun, *resumed) = (false, true);
+        self.flight.push_back(InFlight { tag, what: What::Idle, condstore: false });
+        self.platform.output.extend_from_slice(line.as_bytes());
     }
 }
 

@@ -112,7 +112,7 @@ impl Relay {
     /// Learns from a response what concerns the session.
     fn response(&mut self, frame: &[u8]) -> Result<Way, Problem> {
         // In IDLE the client can be told everything.
-        let withhold = self.quiet && self.idle.is_none();
+        let withhold = (self.quiet || self.asks()) && self.idle.is_none();
         match kind(frame) {
             Kind::Exists(count) => {
                 if let Some(What::Select(open)) = self.flight.front_mut().map(|f| &mut f.what) {
@@ -215,15 +215,18 @@ impl Relay {
 
     fn tagged(&mut self, tag: &str, status: &StatusText) -> Way {
         self.outgoing.ended(tag);
-        if self.idle.as_ref().is_some_and(|idle| idle.tag == tag) {
+        if let Some(idle) = self.idle.as_mut().filter(|idle| idle.tag == tag) {
             self.flight.retain(|f| f.tag != tag);
-            // Interrupted by the relay: the client is still in it.
-            if self.phase.interrupts_idle() {
-                self.idle_interrupted();
-                return Way::Nowhere;
+            if !std::mem::take(&mut idle.interrupted) {
+                self.idle = None;
+                return Way::On;
             }
-            self.idle = None;
-            return Way::On;
+            // The client is still in it.
+            idle.begun = true;
+            if self.phase.is_open() {
+                self.resume_idle();
+            }
+            return Way::Nowhere;
         }
         let Some(at) = self.flight.iter().position(|f| f.tag == tag) else { return Way::On };
         let Some(ended) = self.flight.remove(at) else { return Way::On };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sterna_core::{Flags, ModSeq, SystemFlags, UidValidity};
 use sterna_frontdoor::{Held, HoldError, HoldTimes, Settings};
 use sterna_store::Account;
+use sterna_tests::{Fault, Tap};
 
 use crate::server::testing::{Client, PASSWORD, Server, USER};
 
@@ -189,6 +190,80 @@ async fn held_in_vain(world: &World) {
     let mut held = world.hold().await.unwrap();
     held.look_again().await.unwrap();
     held.release().await.unwrap();
+}
+
+/// The platform behind a relay that can stall.
+async fn behind_a_tap(world: &World) -> Tap {
+    let tap = Tap::start(world.old.address.port());
+    let settings = format!("{{\"imap\":\"imap://127.0.0.1:{}?tls=none\"}}", tap.port());
+    world.new.store.set_platform("old", settings, None).await.unwrap();
+    tap
+}
+
+/// In IDLE as before: it is told what happens, and DONE ends it.
+async fn still_idles(world: &World, client: &mut Client) {
+    quiet(client).await;
+    flag(&world.old.account, 3).await;
+    assert!(client.response().await.starts_with("* 3 FETCH"));
+    client.send("DONE\r\n").await;
+    assert!(client.finish("a3").await[0].starts_with("OK"));
+    client.ok("NOOP").await;
+}
+
+/// A hold that is given up while the platform has not answered the DONE that it brought.
+async fn interrupted(world: &World, tap: &Tap) -> Client {
+    let mut client = world.new.login().await;
+    client.ok("SELECT INBOX").await;
+    client.begin("IDLE").await;
+    assert!(client.response().await.starts_with('+'));
+    tap.fault(Fault::Stall);
+    assert!(tokio::time::timeout(Duration::from_millis(200), world.hold()).await.is_err());
+    while world.new.store.hold(world.new.account.id()).await.unwrap().is_some() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    client
+}
+
+#[tokio::test]
+async fn an_idle_that_ends_after_the_hold_goes_on() {
+    let world = world(3).await;
+    let tap = behind_a_tap(&world).await;
+    let mut client = interrupted(&world, &tap).await;
+    tap.pass();
+    still_idles(&world, &mut client).await;
+}
+
+#[tokio::test]
+async fn an_idle_that_ends_slowly_is_ended_once() {
+    let world = world(3).await;
+    let tap = behind_a_tap(&world).await;
+    let mut client = interrupted(&world, &tap).await;
+    let (held, ()) = tokio::join!(world.hold(), async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        tap.pass();
+    });
+    let mut held = held.unwrap();
+    held.look_again().await.unwrap();
+    held.release().await.unwrap();
+    still_idles(&world, &mut client).await;
+}
+
+#[tokio::test]
+async fn what_is_looked_for_and_comes_after_the_hold_is_withheld() {
+    let world = world(5).await;
+    let tap = behind_a_tap(&world).await;
+    let mut client = world.new.login().await;
+    client.ok("SELECT INBOX").await;
+    let mut held = world.hold().await.unwrap();
+    expunge(&world.old.account, 2).await;
+    tap.fault(Fault::Stall);
+    let looking = tokio::time::timeout(Duration::from_millis(200), held.look_again());
+    assert!(looking.await.is_err());
+    held.release().await.unwrap();
+    tap.pass();
+    quiet(&mut client).await;
+    let told = client.ok("NOOP").await;
+    assert!(told.iter().any(|line| line == "* 2 EXPUNGE"), "{told:?}");
 }
 
 #[tokio::test]
