@@ -98,7 +98,7 @@ fn the_clients_address_reaches_a_platform_that_wants_it() {
         let mut wire = house.pop3();
         assert!(house.pass(&mut wire, PASSWORD).starts_with("+OK"));
         let port = wire.local_port();
-        let log = house.dovecot.log();
+        let log = house.dovecot.log_with("pop3-login: Info: Login", 1);
         let login = log.lines().find(|line| line.contains("pop3-login: Info: Login")).unwrap_or_default();
         // Both are on loopback here: only the port tells them apart.
         assert_eq!(login.contains(&format!("rport={port}")), tells, "{port}: {log}");
@@ -118,5 +118,5 @@ fn tls_to_the_platform_has_nothing_to_do_with_that_to_the_client() {
     let said = house.pass(&mut wire, PASSWORD);
     assert!(said.starts_with("+OK"), "{said} {}", house.sterna.log());
     assert!(ask(&mut wire, "STAT").starts_with("+OK 1 "));
-    assert!(house.dovecot.log().contains("TLS"), "{}", house.dovecot.log());
+    house.dovecot.log_with("TLS", 1);
 }

@@ -8,12 +8,15 @@ use crate::house::House;
 const RIGHT: &str = "AUTH PLAIN AGFubmVAZXhhbXBsZS5vcmcAb2xkIHNlY3JldA==";
 const WRONG: &str = "AUTH PLAIN AGFubmVAZXhhbXBsZS5vcmcAd3Jvbmc=";
 
+/// In the old platform's log.
+const LOGIN: &str = "imap-login: Info: Login";
+
 #[test]
 fn the_old_password_submits_mail_and_is_believed_for_a_moment() {
     let house = House::new(DovecotOptions::default(), &[]);
     house.sterna.cli(&["domain", "add", "here.example"], "").success();
     let bob = house.sterna.user("bob@here.example", "x");
-    let asked = || house.dovecot.log().lines().filter(|l| l.contains("imap-login: Info: Login")).count();
+    let asked = || house.dovecot.log_with(LOGIN, 1).matches(LOGIN).count();
     for _ in 0..3 {
         let mut wire = LineWire::hello(house.sterna.port_of("submission"), "EHLO tests");
         wire.expect(RIGHT, 235);
@@ -27,7 +30,7 @@ fn the_old_password_submits_mail_and_is_believed_for_a_moment() {
     assert_eq!(asked(), 1);
     // After a wrong one the platform is asked again.
     wire.expect(RIGHT, 235);
-    assert_eq!(asked(), 2);
+    assert_eq!(house.dovecot.log_with(LOGIN, 2).matches(LOGIN).count(), 2);
     assert_eq!(
         house.sterna.login(&bob).ok("SELECT INBOX").untagged.iter().filter(|r| r.text() == "* 3 EXISTS").count(),
         1

@@ -182,6 +182,23 @@ impl Dovecot {
         String::from_utf8_lossy(&std::fs::read(self.path().join("log")).unwrap_or_default()).into_owned()
     }
 
+    /// The log, as soon as this was written to it so often: a process of its own writes it, a moment later under load.
+    ///
+    /// # Panics
+    /// If it was not within ten seconds.
+    #[track_caller]
+    pub fn log_with(&self, text: &str, times: usize) -> String {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let log = self.log();
+            if log.matches(text).count() >= times {
+                return log;
+            }
+            assert!(Instant::now() < deadline, "not {times} times \"{text}\" in: {log}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Creates a user; works while the server runs, and returns when the server knows the user.
     #[track_caller]
     pub fn user(&mut self, login: &str, password: &str) -> User {
